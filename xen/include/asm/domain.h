@@ -1,0 +1,63 @@
+/* What the machine needs to know of domains and vCPUs. */
+#ifndef ASM_DOMAIN_H
+#define ASM_DOMAIN_H
+
+#include <public/xen.h>
+#include <xen/cpumask.h>
+#include <xen/spinlock.h>
+#include <asm/page.h>
+
+struct xsave_area;
+
+/* A trap or event to be delivered to the guest kernel when this CPU returns to it. */
+struct trap_bounce {
+	u64 eip;
+	u32 error_code;
+	u8 flags; /* TBF_* ; 0 = none */
+	u16 cs;
+};
+
+struct arch_vcpu {
+	struct cpu_user_regs user_regs; /* while not running */
+
+	unsigned int flags; /* TF_KERNEL_MODE */
+	unsigned long kernel_sp;
+	unsigned long syscall_entry, syscall32_entry, sysenter_entry;
+	bool syscall32_masks_events, sysenter_masks_events;
+	u8 failsafe_masks_events;
+	unsigned long event_entry, failsafe_entry;
+	struct trap_bounce bounce;
+	u64 cr3_kernel, cr3_user; /* hardware values; cr3_user 0 = none */
+	struct trap_info *trap_table; /* [256] */
+
+	unsigned long fs_base, gs_base_kernel, gs_base_user; /* while not running, see pv/segments.c */
+	unsigned long gdt_base;           /* linear address of its GDT window */
+	unsigned int gdt_ents, ldt_ents;
+	unsigned long gdt_frames[14];
+	unsigned long ldt_base;
+	pte_t *gdt_ldt_l1;                /* the 32 entries of its GDT/LDT window */
+
+	unsigned long cr0, cr4;           /* as the guest believes */
+	unsigned long dr[8];
+	unsigned int iopl;
+	const void *iobmp;                /* guest's bitmap of ports for user mode */
+	unsigned int iobmp_limit;
+
+	struct xsave_area *xsave;
+	u64 xcr0, xcr0_accum;
+	unsigned long nmi_entry;
+	bool nmi_pending, cr0_ts;
+	struct vcpu_time_info time_info_shadow;
+	u64 guest_time_addr;              /* VCPUOP_register_vcpu_time_memory_area */
+};
+
+struct arch_domain {
+	spinlock_t mm_lock;      /* page tables and page types */
+	pte_t *perdomain_l3;     /* slot 260 of all its address spaces */
+	struct rangeset *ioport_caps;
+	unsigned long pirq_eoi_map_mfn;
+	unsigned long *pirq_eoi_map;
+	bool auto_unmask;
+};
+
+#endif

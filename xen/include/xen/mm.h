@@ -1,0 +1,169 @@
+/*
+ * Frames, their owners and their types; the page allocator.
+ *
+ * mfn: machine frame number. gfn: what a guest uses to name a frame (its mfn for PV guests).
+ * pfn: a PV guest's pseudo-physical number. vaddr: a virtual address.
+ */
+#ifndef XEN_MM_H
+#define XEN_MM_H
+
+#include <xen/compiler.h>
+#include <xen/list.h>
+#include <xen/types.h>
+#include <asm/page.h>
+
+#define DEFINE_FRAME_TYPE(t)                                                                       \
+	typedef struct {                                                                           \
+		unsigned long t;                                                                   \
+	} t##_t;                                                                                   \
+	static always_inline t##_t _##t(unsigned long n) { return (t##_t){ n }; }                  \
+	static always_inline unsigned long t##_x(t##_t f) { return f.t; }                          \
+	static always_inline t##_t t##_add(t##_t f, unsigned long n) { return _##t(f.t + n); }     \
+	static always_inline bool t##_eq(t##_t a, t##_t b) { return a.t == b.t; }
+DEFINE_FRAME_TYPE(mfn)
+DEFINE_FRAME_TYPE(gfn)
+DEFINE_FRAME_TYPE(pfn)
+#define INVALID_MFN _mfn(~0UL)
+#define INVALID_GFN _gfn(~0UL)
+#define mfn_to_maddr(m) ((paddr_t)mfn_x(m) << PAGE_SHIFT)
+#define maddr_to_mfn(p) _mfn((p) >> PAGE_SHIFT)
+
+struct domain;
+
+/* One per machine frame. While free or in the hypervisor's own use most fields are the allocator's. */
+struct page_info {
+	u64 count_info; /* PGC_*: references that keep the frame allocated */
+	u64 type_info;  /* PGT_*: references that keep its present type */
+	u32 next, prev; /* links of a page list: frame numbers, 0 = end */
+	u32 owner;      /* frame number of the owner's struct domain; 0 = none */
+	union {
+		u32 tlb_stamp;    /* type count 0: when the last typed use ended */
+		u16 nr_validated; /* page table, PGT_partial: entries done so far */
+		u8 order;         /* free: size of the buddy block headed by this page */
+	};
+};
+
+/* count_info */
+#define PGC_count_mask 0x00000000ffffffffULL
+#define PGC_allocated  (1ULL << 63) /* the owner's own reference exists */
+#define PGC_xen_heap   (1ULL << 62) /* belongs to the hypervisor, perhaps shared with a guest */
+#define PGC_broken     (1ULL << 61) /* never hand out (badpage=, offlined) */
+#define PGC_free       (1ULL << 60) /* in the page allocator */
+#define PGC_need_scrub (1ULL << 59) /* free, may hold a former owner's data */
+
+/* type_info */
+#define PGT_count_mask 0x00000000ffffffffULL
+#define PGT_type_mask  (7ULL << 61)
+#define PGT_none       (0ULL << 61) /* no special use */
+#define PGT_l1         (1ULL << 61) /* page table, level 1 */
+#define PGT_l2         (2ULL << 61)
+#define PGT_l3         (3ULL << 61)
+#define PGT_l4         (4ULL << 61)
+#define PGT_segdesc    (5ULL << 61) /* part of a GDT or LDT */
+#define PGT_writable   (7ULL << 61) /* mapped writable by a guest */
+#define PGT_pinned     (1ULL << 60) /* the guest holds the type by MMUEXT_PIN_* */
+#define PGT_validated  (1ULL << 59) /* the contents have been checked */
+#define PGT_partial    (1ULL << 58) /* validation was interrupted after nr_validated entries */
+
+extern struct page_info *const frame_table;
+extern unsigned long max_page;    /* first frame number beyond all RAM */
+extern unsigned long total_pages; /* RAM frames of the machine */
+
+#define mfn_to_page(m)  (frame_table + mfn_x(m))
+#define page_to_mfn(p)  _mfn((unsigned long)((p) - frame_table))
+#define page_to_virt(p) mfn_to_virt(mfn_x(page_to_mfn(p)))
+#define virt_to_page(v) mfn_to_page(_mfn(virt_to_mfn(v)))
+#define page_to_maddr(p) mfn_to_maddr(page_to_mfn(p))
+
+/* Has the frame a page_info (is it RAM, or in a hole that the frame table covers)? */
+bool mfn_valid(mfn_t mfn);
+
+static always_inline struct domain *page_get_owner(const struct page_info *pg)
+{
+	return pg->owner ? (struct domain *)mfn_to_virt(pg->owner) : NULL;
+}
+
+static always_inline void page_set_owner(struct page_info *pg, const struct domain *d)
+{
+	pg->owner = d ? (u32)virt_to_mfn(d) : 0;
+}
+
+/* --- Lists of pages ------------------------------------------------------------------------- */
+
+struct page_list {
+	u32 head, tail;
+};
+#define page_list_empty(l) ((l)->head == 0)
+#define page_list_first(l) ((l)->head ? frame_table + (l)->head : NULL)
+#define page_list_next(p)  ((p)->next ? frame_table + (p)->next : NULL)
+void page_list_add_tail(struct page_info *pg, struct page_list *l);
+void page_list_add(struct page_info *pg, struct page_list *l);
+void page_list_del(struct page_info *pg, struct page_list *l);
+struct page_info *page_list_pop(struct page_list *l); /* first page, or NULL */
+
+/* --- References ------------------------------------------------------------------------------ */
+
+/* Take a general reference on a frame of `d`. False if it has another owner or is being freed. */
+bool __must_check get_page(struct page_info *pg, const struct domain *d);
+/* Give a reference back; the last one frees the page. */
+void put_page(struct page_info *pg);
+/*
+ * Take a reference for one use of a kind (PGT_*). 0, -EBUSY or -EINVAL when the page is in use as
+ * another type or its contents are refused; -ERESTART when a page-table validation was preempted
+ * (the page is left partial; call again). Page-table types need the owner's mm_lock.
+ */
+int __must_check get_page_type(struct page_info *pg, u64 type);
+void put_page_type(struct page_info *pg);
+int __must_check get_page_and_type(struct page_info *pg, struct domain *d, u64 type);
+static inline void put_page_and_type(struct page_info *pg)
+{
+	put_page_type(pg);
+	put_page(pg);
+}
+
+/* The frame behind a guest's frame number with a general reference taken, or NULL. */
+struct page_info *get_page_from_gfn(struct domain *d, gfn_t gfn);
+
+/* --- Allocation ------------------------------------------------------------------------------ */
+
+#define MAX_ORDER 20 /* largest block: 2^20 pages, 4 GiB */
+
+/* memflags: how wide the highest frame's machine address may be (0 = any), and wishes. */
+#define MEMF_bits(n)    ((n) & 0xffu)
+#define MEMF_get_bits(f) ((f) & 0xffu)
+#define MEMF_no_refcount (1u << 8)  /* the domain's page count is not charged */
+#define MEMF_no_scrub    (1u << 9)  /* the caller overwrites the contents at once */
+#define MEMF_zero        (1u << 10) /* contents must be zero */
+#define MEMF_no_owner    (1u << 11)
+#define MEMF_node(n)     (((n) + 1u) << 16 & 0xff0000u)
+
+/* 2^order contiguous frames for `d` (NULL: anonymous), on its page list with the owner's reference
+ * (PGC_allocated, count 1). NULL when out of memory or when d->max_pages would be exceeded. */
+struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order, unsigned int memflags);
+void free_domheap_pages(struct page_info *pg, unsigned int order);
+#define alloc_domheap_page(d, f) alloc_domheap_pages(d, 0, f)
+#define free_domheap_page(p)     free_domheap_pages(p, 0)
+/* Give already allocated anonymous pages to `d`; -E2BIG over max_pages, -EINVAL dying. */
+int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags);
+
+/* 2^order frames for the hypervisor's own use, by virtual address; contents are undefined
+ * unless MEMF_zero. */
+void *alloc_xenheap_pages(unsigned int order, unsigned int memflags);
+void free_xenheap_pages(void *v, unsigned int order);
+#define alloc_xenheap_page()  alloc_xenheap_pages(0, MEMF_zero)
+#define free_xenheap_page(v)  free_xenheap_pages(v, 0)
+
+/* Boot: hand a range of RAM to the allocator; frames in `badpage=` are left out. */
+void init_heap_range(mfn_t start, mfn_t end);
+/* Boot: take 2^order-aligned memory before the allocator lives. Panics when out. */
+void *boot_alloc(size_t bytes, size_t align);
+/* Frames free now; of those, in zones below 2^bits bytes. */
+unsigned long free_heap_pages_count(void);
+unsigned long avail_domheap_pages(unsigned int bits);
+/* Scrub some dirty free pages when idle; true when there is more to do. */
+bool scrub_free_pages(void);
+
+#include <xen/xmalloc.h>
+#include <asm/mm.h>
+
+#endif
