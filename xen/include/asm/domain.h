@@ -22,6 +22,7 @@ struct arch_vcpu {
 
 	unsigned int flags; /* TF_KERNEL_MODE */
 	unsigned long kernel_sp;
+	unsigned long syscall_frame; /* kernel_sp aligned, minus a system-call frame; 0 = use the slow path */
 	unsigned long syscall_entry, syscall32_entry, sysenter_entry;
 	bool syscall32_masks_events, sysenter_masks_events;
 	u8 failsafe_masks_events;
