@@ -15,6 +15,7 @@ SECTIONS
 		_stext = .;
 		KEEP(*(.multiboot))
 		*(.text.entry)
+		*(.fixup)
 		*(.text.hot .text.hot.*)
 		*(.text .text.*)
 		_etext = .;

@@ -18,8 +18,10 @@
 	"661: .byte 0x0f, 0x1f, 0x00\n"                                                            \
 	".pushsection .alternatives, \"a\"\n.balign 8\n.long 661b - .\n.byte 0x0f, 0x01, " b3      \
 	", 0\n.popsection\n"
-#define stac() __asm__ volatile(ALT_SMAP_STR("0xcb")::: "memory")
-#define clac() __asm__ volatile(ALT_SMAP_STR("0xca")::: "memory")
+#define ALT_STAC ALT_SMAP_STR("0xcb")
+#define ALT_CLAC ALT_SMAP_STR("0xca")
+#define stac() __asm__ volatile(ALT_STAC ::: "memory")
+#define clac() __asm__ volatile(ALT_CLAC ::: "memory")
 #endif
 
 #endif

@@ -43,7 +43,8 @@
 
 /* A per-CPU block: page 0 is the system-call entry; then stacks with guard pages between. */
 #define PERCPU_BLOCK_SIZE UL(0x10000)
-#define PCB_IST_DF        3 /* pages: #DF, NMI, #MC stacks of one page each ... */
+#define PCB_IST_DB        1 /* pages: #DB, #DF, NMI, #MC stacks of one page each ... */
+#define PCB_IST_DF        3
 #define PCB_IST_NMI       5
 #define PCB_IST_MCE       7
 #define PCB_STACK_FIRST   9 /* ... and the main stack, up to the block's end */
@@ -66,6 +67,7 @@
 #define IST_DF  1
 #define IST_NMI 2
 #define IST_MCE 3
+#define IST_DB  4
 
 /* v->arch.flags */
 #define TF_KERNEL_MODE_BIT 0

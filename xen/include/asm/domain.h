@@ -24,7 +24,7 @@ struct arch_vcpu {
 	unsigned long kernel_sp;
 	unsigned long syscall_frame; /* kernel_sp aligned, minus a system-call frame; 0 = use the slow path */
 	unsigned long syscall_entry, syscall32_entry, sysenter_entry;
-	bool syscall32_masks_events, sysenter_masks_events;
+	bool syscall_masks_events, syscall32_masks_events, sysenter_masks_events;
 	u8 failsafe_masks_events;
 	unsigned long event_entry, failsafe_entry;
 	struct trap_bounce bounce;
@@ -59,6 +59,7 @@ struct arch_domain {
 	unsigned long pirq_eoi_map_mfn;
 	unsigned long *pirq_eoi_map;
 	bool auto_unmask;
+	u32 pci_cf8; /* the address it wrote to port 0xcf8 */
 };
 
 #endif

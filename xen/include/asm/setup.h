@@ -60,7 +60,7 @@ int percpu_alloc(unsigned int cpu);
 void cpu_load_tables(unsigned int cpu);
 void smp_boot_cpus(void);
 void time_init(void);
-void time_init_cpu(void);
+void time_init_late(void);
 int construct_dom0(const struct boot_module *kernel, const struct boot_module *initrd);
 void apply_alternatives(void);
 void setup_idle_domain(void);

@@ -108,7 +108,7 @@ bool __must_check get_page(struct page_info *pg, const struct domain *d);
 /* Give a reference back; the last one frees the page. */
 void put_page(struct page_info *pg);
 /*
- * Take a reference for one use of a kind (PGT_*). 0, -EBUSY or -EINVAL when the page is in use as
+ * Take a reference for one use of a kind (PGT_*). 0, -EINVAL when the page is in use as
  * another type or its contents are refused; -ERESTART when a page-table validation was preempted
  * (the page is left partial; call again). Page-table types need the owner's mm_lock.
  */

@@ -1,0 +1,127 @@
+/* Saving and restoring x87, SSE, AVX ... state of vCPUs. */
+#include <xen/errno.h>
+#include <xen/lib.h>
+#include <xen/sched.h>
+#include <asm/fpu.h>
+#include <asm/setup.h>
+
+#define XSTATE_X87    1UL
+#define XSTATE_SSE    2UL
+#define XSTATE_AVX    4UL
+#define XSTATE_BNDREG 8UL
+#define XSTATE_BNDCSR 0x10UL
+#define XSTATE_AVX512 0xe0UL
+/* Protection keys need CR4.PKE, which PV guests do not get. */
+#define XSTATE_OURS (XSTATE_X87 | XSTATE_SSE | XSTATE_AVX | XSTATE_AVX512)
+
+u64 xfeature_mask __ro_after_init;
+unsigned int xstate_size __ro_after_init = 512;
+static bool have_xsaveopt __ro_after_init;
+/* Whose registers are loaded here: its restore can be left out when it comes back at once. */
+static DEFINE_PER_CPU(struct vcpu *, fpu_owner);
+static DEFINE_PER_CPU(u64, cpu_xcr0);
+
+static void xsetbv(u64 v)
+{
+	__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)v), "d"((u32)(v >> 32)));
+	this_cpu(cpu_xcr0) = v;
+}
+
+void fpu_init_cpu(void)
+{
+	u32 a, b, c, d;
+
+	clts();
+	__asm__ volatile("fninit");
+	this_cpu(fpu_owner) = NULL;
+	cpuid_count(1, 0, &a, &b, &c, &d);
+	if (!(c & (1u << 26)))
+		return;
+	cpuid_count(0xd, 0, &a, &b, &c, &d);
+	xfeature_mask = (a | (u64)d << 32) & XSTATE_OURS;
+	xsetbv(xfeature_mask);
+	cpuid_count(0xd, 0, &a, &b, &c, &d);
+	xstate_size = b;
+	cpuid_count(0xd, 1, &a, &b, &c, &d);
+	have_xsaveopt = a & 1;
+}
+
+int fpu_alloc(struct vcpu *v)
+{
+	u8 *area = xzalloc_bytes(xstate_size, 64);
+
+	if (!area)
+		return -ENOMEM;
+	*(u16 *)area = 0x37f;          /* control word at reset */
+	*(u32 *)(area + 24) = 0x1f80;  /* mxcsr */
+	v->arch.xsave = (struct xsave_area *)area;
+	v->arch.xcr0 = v->arch.xcr0_accum = XSTATE_X87;
+	return 0;
+}
+
+void fpu_free(struct vcpu *v)
+{
+	xfree(v->arch.xsave);
+	v->arch.xsave = NULL;
+}
+
+void fpu_save(struct vcpu *v)
+{
+	void *area = v->arch.xsave;
+
+	if (v->arch.cr0_ts)
+		clts();
+	if (!xfeature_mask)
+		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
+	else {
+		/* All of it, whatever the guest's XCR0 has enabled now. */
+		if (this_cpu(cpu_xcr0) != xfeature_mask)
+			xsetbv(xfeature_mask);
+		if (have_xsaveopt)
+			__asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+		else
+			__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+	}
+	v->fpu_dirtied = false;
+}
+
+/* Restoring a guest's image may fault on nonsense in it: then it gets the reset state. */
+static void load_area(struct vcpu *v)
+{
+	void *area = v->arch.xsave;
+
+	if (!xfeature_mask)
+		__asm__ volatile("1: fxrstor64 (%0)\n2:\n" EXTABLE(1b, 2b)::"r"(area) : "memory");
+	else {
+		if (this_cpu(cpu_xcr0) != xfeature_mask)
+			xsetbv(xfeature_mask);
+		__asm__ volatile("1: xrstor64 (%0)\n2:\n" EXTABLE(1b, 2b)::"r"(area), "a"(~0u), "d"(~0u)
+				 : "memory");
+	}
+}
+
+void fpu_restore(struct vcpu *v)
+{
+	clts();
+	if (this_cpu(fpu_owner) != v || v->dirty_cpu != smp_processor_id()) {
+		load_area(v);
+		this_cpu(fpu_owner) = v;
+	}
+	if (xfeature_mask && this_cpu(cpu_xcr0) != v->arch.xcr0)
+		xsetbv(v->arch.xcr0);
+	if (v->arch.cr0_ts)
+		write_cr0(read_cr0() | X86_CR0_TS);
+}
+
+bool fpu_set_xcr0(struct vcpu *v, u64 val)
+{
+	if (!xfeature_mask || (val & ~xfeature_mask) || !(val & XSTATE_X87) ||
+		((val & XSTATE_AVX) && !(val & XSTATE_SSE)) ||
+		((val & XSTATE_AVX512) &&
+			((val & XSTATE_AVX512) != XSTATE_AVX512 || !(val & XSTATE_AVX))))
+		return false;
+	v->arch.xcr0 = val;
+	v->arch.xcr0_accum |= val;
+	xsetbv(val);
+	return true;
+}

@@ -1,0 +1,20 @@
+/* The guests' floating-point and vector registers. */
+#ifndef ASM_FPU_H
+#define ASM_FPU_H
+
+#include <xen/types.h>
+
+struct vcpu;
+
+void fpu_init_cpu(void); /* each CPU */
+int fpu_alloc(struct vcpu *v); /* -ENOMEM */
+void fpu_free(struct vcpu *v);
+/* v leaves this CPU / comes to it: eager, so no guest ever sees another's registers. */
+void fpu_save(struct vcpu *v);
+void fpu_restore(struct vcpu *v);
+/* The guest's XSETBV of register 0: false when the CPU or the rules of XCR0 forbid the value. */
+bool fpu_set_xcr0(struct vcpu *v, u64 val);
+extern u64 xfeature_mask; /* XCR0 bits that guests may use; 0 = no XSAVE */
+extern unsigned int xstate_size;
+
+#endif

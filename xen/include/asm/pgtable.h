@@ -1,0 +1,51 @@
+/* PV page tables: between the files of arch/x86/mm/. */
+#ifndef ASM_PGTABLE_H
+#define ASM_PGTABLE_H
+
+#include <xen/mm.h>
+#include <asm/page.h>
+
+struct domain;
+struct vcpu;
+
+/* Software bit of an L1 entry that a grant mapping made: the grant table holds its references. */
+#define _PAGE_GRANT (1UL << 52)
+
+/*
+ * Check the contents of a page about to be used as `type` and take the references of its entries.
+ * -EINVAL and friends: none is held; -ERESTART: pg->nr_validated entries are done. mm_lock held.
+ */
+int validate_page(struct page_info *pg, u64 type);
+/* Undo get_page_type() after validate_page() returned rc != 0. */
+void validation_failed(struct page_info *pg, int rc);
+/* Drop the references of the first n entries. mm_lock held. */
+void devalidate_page(struct page_info *pg, u64 type, unsigned int n);
+
+/* References of one entry. `owner`: whom the target frame must belong to. */
+int get_l1_target(pte_t e, struct domain *owner);
+void put_l1_target(pte_t e);
+/* What of a guest's entry is kept, and what the hypervisor adds. */
+static always_inline pte_t adjust_l1e(pte_t e)
+{
+	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER : e;
+}
+
+/* Replace one entry of a validated table. -EINVAL, -EBUSY ... with the old entry unchanged. */
+int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, struct domain *target_owner);
+int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, struct domain *d);
+
+/* The L1 entry for va in the current address space; NULL when a table is missing. mm_lock held. */
+pte_t *guest_l1e(unsigned long va);
+
+/* Fill the hypervisor's slots of a new L4 table of d. */
+void init_l4_slots(pte_t *l4, struct domain *d);
+
+struct domain *page_get_owner_and_reference(struct page_info *pg);
+bool iomem_access_permitted(struct domain *d, unsigned long mfn);
+
+/* Load v's page tables: the root it should run on now, by its mode. */
+void write_ptbase(struct vcpu *v);
+/* The descriptors of a GDT or LDT page are harmless (their privilege is raised in place). */
+int validate_segdesc_page(struct page_info *pg);
+bool check_descriptor(u64 *desc);
+#endif

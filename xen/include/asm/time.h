@@ -1,0 +1,12 @@
+/* Time, this machine's part. */
+#ifndef ASM_TIME_H
+#define ASM_TIME_H
+
+#include <xen/time.h>
+
+/* TSC to nanoseconds and back, for the local APIC timer. */
+u64 tsc_to_ns(u64 ticks);
+u64 ns_to_tsc(u64 ns);
+u64 stime_to_tsc(s_time_t when); /* TSC value at a system time */
+
+#endif
