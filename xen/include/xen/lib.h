@@ -79,6 +79,14 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *s, const char *needle);
+
+/* The build is freestanding: this is what lets the compiler expand small constant sizes in place. */
+#define memcpy(d, s, n)  __builtin_memcpy(d, s, n)
+#define memmove(d, s, n) __builtin_memmove(d, s, n)
+#define memset(d, c, n)  __builtin_memset(d, c, n)
+#define memcmp(a, b, n)  __builtin_memcmp(a, b, n)
+#define strlen(s)        __builtin_strlen(s)
+
 size_t strlcpy(char *d, const char *s, size_t size);
 size_t strlcat(char *d, const char *s, size_t size);
 
