@@ -8,6 +8,7 @@
 #include <public/grant_table.h>
 #include <xen/cpumask.h>
 #include <xen/event.h>
+#include <xen/hypercall.h>
 #include <xen/list.h>
 #include <xen/mm.h>
 #include <xen/percpu.h>
@@ -65,6 +66,8 @@ struct vcpu {
 	cpumask_t cpu_hard_affinity, cpu_soft_affinity;
 	cpumask_t vcpu_dirty_cpumask; /* CPUs whose TLB may hold its mappings */
 	unsigned int dirty_cpu;       /* CPU still holding its registers lazily; NR_CPUS = none */
+
+	struct mc_state mc_state; /* only touched by the vCPU itself */
 
 	struct arch_vcpu arch;
 };
