@@ -2,6 +2,7 @@
 #include <xen/errno.h>
 #include <xen/hypercall.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/sched.h>
 
 /* The hypercall instruction of PV guests, to which rip goes back: syscall. */
@@ -12,6 +13,7 @@ long hypercall_continue(unsigned int op, unsigned int nr, const unsigned long ar
 	struct mc_state *mc = &current->mc_state;
 	struct cpu_user_regs *regs = guest_cpu_user_regs();
 
+	perfc_incr(continuations);
 	if (mc->flags & MC_ACTIVE) {
 		mc->flags |= MC_PREEMPTED;
 		mc->call.op = op;

@@ -2,6 +2,7 @@
 #include <xen/errno.h>
 #include <xen/guest_access.h>
 #include <xen/hypercall.h>
+#include <xen/perfc.h>
 #include <xen/sched.h>
 
 /*
@@ -36,6 +37,8 @@ long do_multicall(XEN_GUEST_HANDLE_PARAM(multicall_entry_t) list, uint32_t nr)
 	if (mc->flags)
 		return -EINVAL;
 	mc->flags = MC_ACTIVE;
+	perfc_incr(multicalls);
+	perfc_add(multicall_entries, nr);
 	for (; nr; nr--, list.p++) {
 		if (unlikely(softirq_pending(cpu)))
 			rc = -ERESTART;
