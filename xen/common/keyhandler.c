@@ -1,10 +1,9 @@
 /* Debug keys: the table, how handlers are run, and the keys that belong to nobody else. */
-#include <xen/errno.h>
+#include <xen/lib.h>
 #include <xen/event.h>
 #include <xen/grant_table.h>
 #include <xen/irq.h>
 #include <xen/keyhandler.h>
-#include <xen/lib.h>
 #include <xen/perfc.h>
 #include <xen/sched.h>
 #include <xen/shutdown.h>
