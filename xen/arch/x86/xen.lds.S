@@ -36,8 +36,6 @@ SECTIONS
 		__param_start = .;
 		KEEP(*(.init.setup))
 		__param_end = .;
-		. = ALIGN(8);
-		KEEP(*(.symbols .symbols.*))
 		_erodata = .;
 	} :ro
 	.note.gnu.build-id : {
@@ -61,6 +59,9 @@ SECTIONS
 		*(.data.read_mostly)
 		*(.data.ro_after_init)
 		*(.data .data.*)
+		/* Behind all code: the second link, which fills it, must not move any. */
+		. = ALIGN(8);
+		KEEP(*(.symbols .symbols.*))
 		. = ALIGN(8);
 		_edata = .;
 	} :data

@@ -3,6 +3,7 @@
 #define ASM_IRQFLAGS_H
 
 #include <xen/compiler.h>
+#include <xen/types.h>
 
 static always_inline unsigned long local_save_flags(void)
 {

@@ -13,7 +13,6 @@ void console_endboot(void);      /* dom0 is about to start: hand VGA and input o
 void console_force_unlock(void);
 void console_start_sync(void);
 void console_end_sync(void);
-long do_console_io(unsigned int cmd, unsigned int count, XEN_GUEST_HANDLE_PARAM(char) buffer);
 /* XEN_SYSCTL_readconsole. */
 struct xen_sysctl_readconsole;
 long read_console_ring(struct xen_sysctl_readconsole *op);

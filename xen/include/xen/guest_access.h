@@ -8,6 +8,7 @@
 
 #include <xen/compiler.h>
 #include <xen/types.h>
+#include <public/xen.h>
 #include <asm/guest_access.h>
 
 /* As hypercall parameters, handles are the plain struct too. */

@@ -35,6 +35,8 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0
 void panic(const char *fmt, ...) __printf(1, 2) noreturn;
 
 void dump_execution_state(void); /* registers and stack trace of the caller, to the console */
+struct cpu_user_regs;
+void show_registers(const struct cpu_user_regs *regs); /* of a guest or of the hypervisor */
 
 noreturn void bug_at(const char *file, int line, const char *what);
 void warn_at(const char *file, int line, const char *what);
@@ -79,6 +81,14 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *s, const char *needle);
+
+/* The build is freestanding: this is what lets the compiler expand small constant sizes in place. */
+#define memcpy(d, s, n)  __builtin_memcpy(d, s, n)
+#define memmove(d, s, n) __builtin_memmove(d, s, n)
+#define memset(d, c, n)  __builtin_memset(d, c, n)
+#define memcmp(a, b, n)  __builtin_memcmp(a, b, n)
+#define strlen(s)        __builtin_strlen(s)
+
 size_t strlcpy(char *d, const char *s, size_t size);
 size_t strlcat(char *d, const char *s, size_t size);
 

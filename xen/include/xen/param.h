@@ -24,10 +24,10 @@ struct kernel_param {
 	int (*func)(const char *value);
 };
 
-#define PARAM_(ident, ...)                                                                         \
+#define PARAM_(ident, ...) PARAM_DEFINE(ident, __VA_ARGS__)
+#define PARAM_DEFINE(ident, ...)                                                                   \
 	static const struct kernel_param param_##ident __used __section(".init.setup")             \
 		__aligned(8) = { __VA_ARGS__ }
-#define PARAM_ID2(l) l
 #define PARAM_CAT(a, l) a##l
 #define PARAM_CAT2(a, l) PARAM_CAT(a, l)
 #define string_param(n, v)                                                                         \

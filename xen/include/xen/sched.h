@@ -8,8 +8,10 @@
 #include <public/grant_table.h>
 #include <xen/cpumask.h>
 #include <xen/event.h>
+#include <xen/hypercall.h>
 #include <xen/list.h>
 #include <xen/mm.h>
+#include <xen/percpu.h>
 #include <xen/rangeset.h>
 #include <xen/rcu.h>
 #include <xen/spinlock.h>
@@ -18,6 +20,10 @@
 
 #define MAX_VIRT_CPUS 8192 /* what a guest may be told at most; a domain's limit is d->max_vcpus */
 #define DOMID_FIRST_SYSTEM DOMID_FIRST_RESERVED
+
+/* The public headers name these for guests only. */
+typedef struct vcpu_info vcpu_info_t;
+typedef struct shared_info shared_info_t;
 
 struct grant_table;
 struct pirq_map;
@@ -60,6 +66,8 @@ struct vcpu {
 	cpumask_t cpu_hard_affinity, cpu_soft_affinity;
 	cpumask_t vcpu_dirty_cpumask; /* CPUs whose TLB may hold its mappings */
 	unsigned int dirty_cpu;       /* CPU still holding its registers lazily; NR_CPUS = none */
+
+	struct mc_state mc_state; /* only touched by the vCPU itself */
 
 	struct arch_vcpu arch;
 };
