@@ -6,8 +6,9 @@
 #ifndef XEN_GUEST_ACCESS_H
 #define XEN_GUEST_ACCESS_H
 
-#include <xen/compiler.h>
 #include <xen/types.h>
+#include <public/xen.h>
+#include <xen/compiler.h>
 #include <asm/guest_access.h>
 
 /* As hypercall parameters, handles are the plain struct too. */
