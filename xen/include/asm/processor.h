@@ -95,6 +95,12 @@ static always_inline void halt(void)
 	__asm__ volatile("hlt" ::: "memory");
 }
 
+/* Enable interrupts and wait for one; none is taken between the two. */
+static always_inline void safe_halt(void)
+{
+	__asm__ volatile("sti; hlt" ::: "memory");
+}
+
 static always_inline u8 inb(u16 p) { u8 v; __asm__ volatile("inb %w1, %b0" : "=a"(v) : "Nd"(p)); return v; }
 static always_inline u16 inw(u16 p) { u16 v; __asm__ volatile("inw %w1, %w0" : "=a"(v) : "Nd"(p)); return v; }
 static always_inline u32 inl(u16 p) { u32 v; __asm__ volatile("inl %w1, %0" : "=a"(v) : "Nd"(p)); return v; }

@@ -14,7 +14,7 @@ struct rcu_head {
 };
 
 void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
-/* This CPU holds no RCU-protected pointer now. Called by the softirq and idle code. */
+/* This CPU holds no RCU-protected pointer now. Every grace period makes do_softirq() call it. */
 void rcu_quiesce(void);
 void rcu_init(void);
 

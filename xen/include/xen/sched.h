@@ -2,6 +2,7 @@
 #ifndef XEN_SCHED_H
 #define XEN_SCHED_H
 
+#include <xen/types.h>
 #include <public/xen.h>
 #include <public/sched.h>
 #include <public/vcpu.h>
@@ -43,6 +44,7 @@ struct vcpu {
 	struct domain *domain;
 	vcpu_info_t *vcpu_info; /* the guest's copy, always valid: a page of ours until registered */
 	mfn_t vcpu_info_mfn;    /* page with a reference held, or INVALID_MFN */
+	vcpu_info_t *vcpu_info_own; /* ours, for vCPUs without a place in the shared_info; or NULL */
 	struct list_head sched_link; /* schedulers' run queue */
 	void *sched_priv;
 	bool is_running;        /* its registers are on a CPU now */
@@ -64,6 +66,8 @@ struct vcpu {
 	struct timer periodic_timer, singleshot_timer, poll_timer;
 
 	cpumask_t cpu_hard_affinity, cpu_soft_affinity;
+	cpumask_t cpu_hard_affinity_saved; /* what pin_override replaced */
+	bool affinity_overridden;
 	cpumask_t vcpu_dirty_cpumask; /* CPUs whose TLB may hold its mappings */
 	unsigned int dirty_cpu;       /* CPU still holding its registers lazily; NR_CPUS = none */
 
@@ -108,10 +112,11 @@ struct domain {
 	struct pirq_map *pirq_map; /* the guest's pirqs: irq */
 	unsigned int nr_pirqs;
 
-	int controller_pause_count; /* XEN_DOMCTL_pausedomain, atomic */
+	int pause_count;            /* nested domain_pause(), the controller's included; atomic */
+	int controller_pause_count; /* XEN_DOMCTL_pausedomain; domain_lock */
 	bool creation_finished;
 	bool is_shutting_down, is_shut_down;
-	unsigned int shutdown_code;
+	unsigned int shutdown_code; /* SHUTDOWN_*, or SHUTDOWN_CODE_INVALID */
 	spinlock_t shutdown_lock;
 
 	unsigned long vm_assist; /* VMASST_TYPE_* bits */
@@ -152,9 +157,16 @@ struct domain_config {
 	bool privileged;
 	xen_domain_handle_t handle;
 };
-/* A new domain, paused (controller_pause_count 1), without vCPUs or memory. *out on success. */
+#define SHUTDOWN_CODE_INVALID ~0u
+/*
+ * A new domain, paused (controller_pause_count 1), without vCPUs or memory. *out on success.
+ * Identifiers from DOMID_FIRST_SYSTEM on make the hypervisor's own domains: `cfg` is NULL, they are
+ * not on the list of domains, and arch_domain_create() sees the NULL too. -EEXIST, -ENOMEM.
+ */
 int domain_create(domid_t id, const struct domain_config *cfg, struct domain **out);
-/* A new vCPU of `d`, down, to run on `cpu` first. NULL: no memory. */
+/* Boot: dom_io and dom_xen. Panics when out of memory. */
+void setup_system_domains(void);
+/* A new vCPU of `d`, down, to run on `cpu` first. NULL: no memory. d->domain_lock must not be held. */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id, unsigned int cpu);
 /* Find a domain and take a reference (put_domain()); NULL when there is none. */
 struct domain *get_domain_by_id(domid_t id);
@@ -183,14 +195,17 @@ void domain_crash_(struct domain *d, const char *why, ...) __printf(2, 3);
 void domain_pause(struct domain *d);        /* waits until none of its vCPUs runs */
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
+/* Of XEN_DOMCTL_(un)pausedomain. -EINVAL: not paused that way; -EBUSY: too deep. */
 int domain_pause_by_systemcontroller(struct domain *d);
 int domain_unpause_by_systemcontroller(struct domain *d);
 void vcpu_pause(struct vcpu *v);
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
-/* Point v->vcpu_info at a guest's frame (VCPUOP_register_vcpu_info). */
+/* Point v->vcpu_info at a guest's frame (VCPUOP_register_vcpu_info), keeping its contents. -EINVAL. */
 int map_vcpu_info(struct vcpu *v, unsigned long gfn, unsigned int offset);
 void unmap_vcpu_info(struct vcpu *v);
+long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, XEN_GUEST_HANDLE_PARAM(void) arg);
+long do_vm_assist(unsigned int cmd, unsigned int type);
 /* Copy v->runstate to where the guest asked. Only for the current vCPU. */
 void update_runstate_area(struct vcpu *v);
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *rs);
@@ -216,14 +231,22 @@ void vcpu_unblock(struct vcpu *v);
 /* Block the current vCPU until an event is pending (returns at once when one is). */
 void vcpu_block(void);
 void vcpu_yield(void);
+/* CPUs that v may use / likes to use. -EINVAL: none is online (soft: none at all); -EBUSY: overridden. */
 int vcpu_set_hard_affinity(struct vcpu *v, const cpumask_t *mask);
 int vcpu_set_soft_affinity(struct vcpu *v, const cpumask_t *mask);
+/* Keep v on one CPU whatever its affinity; negative: no longer. -EINVAL. */
+int vcpu_override_affinity(struct vcpu *v, int cpu);
 static always_inline bool vcpu_runnable(const struct vcpu *v)
 {
 	return !(READ_ONCE(v->pause_flags) | (unsigned int)READ_ONCE(v->pause_count) |
-		(unsigned int)READ_ONCE(v->domain->controller_pause_count));
+		(unsigned int)READ_ONCE(v->domain->pause_count));
 }
 long do_sched_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
+/* Hypercall 15: the current vCPU's one-shot timer at an absolute system time; 0 stops it. */
+long do_set_timer_op(s_time_t timeout);
+/* Name and XEN_SCHEDULER_* of the scheduler at work. */
+const char *scheduler_name(void);
+unsigned int scheduler_id(void);
 struct xen_domctl_scheduler_op;
 struct xen_sysctl_scheduler_op;
 long sched_adjust(struct domain *d, struct xen_domctl_scheduler_op *op);
@@ -250,8 +273,13 @@ void arch_vcpu_destroy(struct vcpu *v);
 int domain_relinquish_resources(struct domain *d); /* -ERESTART while there is more */
 int arch_set_info_guest(struct vcpu *v, const vcpu_guest_context_t *c);
 void arch_dump_vcpu_info(struct vcpu *v);
+/* Cleared; a domain's at the start of a page of its own. NULL: no memory. */
 struct domain *alloc_domain_struct(void);
+void free_domain_struct(struct domain *d);
 struct vcpu *alloc_vcpu_struct(void);
+void free_vcpu_struct(struct vcpu *v);
+/* The rest of VCPUOP_*: send_nmi, register_vcpu_time_memory_area, get_physid. -ENOSYS. */
+long arch_do_vcpu_op(unsigned int cmd, struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) arg);
 /* Is another softirq waiting: should a long operation stop and continue later? */
 #define hypercall_preempt_check() unlikely(softirq_pending(smp_processor_id()) != 0)
 #define VM_ASSIST(d, t) test_bit(VMASST_TYPE_##t, &(d)->vm_assist)

@@ -3,6 +3,7 @@
 #define XEN_SOFTIRQ_H
 
 #include <xen/cpumask.h>
+#include <xen/list.h>
 #include <xen/percpu.h>
 
 enum softirq {
@@ -29,7 +30,7 @@ void do_softirq(void);
 /* As do_softirq, but leaves scheduling for later: for long loops in the hypervisor. */
 void process_pending_softirqs(void);
 
-/* A function run soon on one CPU, from its softirq. */
+/* A function run soon on one CPU by its idle vCPU: it may pause any guest's vCPU. */
 struct tasklet {
 	struct list_head list;
 	void (*func)(void *data);

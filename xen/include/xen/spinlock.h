@@ -32,6 +32,7 @@ enum lock_rank {
 	LOCK_RANK_IRQ,          /* one interrupt descriptor */
 	LOCK_RANK_VECTOR,       /* vector allocation */
 	LOCK_RANK_IOAPIC,       /* IO-APIC and MSI register access */
+	LOCK_RANK_SHUTDOWN,     /* d->shutdown_lock: a domain stops all its vCPUs */
 	LOCK_RANK_SCHED_PRIV,   /* a scheduler's own data */
 	LOCK_RANK_RUNQ,         /* one CPU's run queue */
 	LOCK_RANK_RUNQ2,        /* a second one, taken in order of CPU number */

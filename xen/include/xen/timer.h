@@ -10,6 +10,7 @@ struct timer {
 	s_time_t expires;
 	void (*function)(void *data);
 	void *data;
+	struct timer *spill_next; /* while its CPU's heap is full */
 	u32 heap_offset; /* position in its CPU's heap, 0 = not queued */
 	u16 cpu;
 	u8 status; /* enum timer_status, private to timer.c */
