@@ -12,6 +12,6 @@ noreturn void machine_restart(unsigned int delay_ms);
 /* Stop all CPUs for good. Any context. */
 noreturn void machine_halt(void);
 /* dom0 has shut down for SHUTDOWN_*: the machine follows. */
-void hwdom_shutdown(unsigned int reason);
+noreturn void hwdom_shutdown(unsigned int reason);
 
 #endif
