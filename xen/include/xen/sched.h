@@ -10,6 +10,7 @@
 #include <xen/event.h>
 #include <xen/list.h>
 #include <xen/mm.h>
+#include <xen/percpu.h>
 #include <xen/rangeset.h>
 #include <xen/rcu.h>
 #include <xen/spinlock.h>
@@ -18,6 +19,10 @@
 
 #define MAX_VIRT_CPUS 8192 /* what a guest may be told at most; a domain's limit is d->max_vcpus */
 #define DOMID_FIRST_SYSTEM DOMID_FIRST_RESERVED
+
+/* The public headers name these for guests only. */
+typedef struct vcpu_info vcpu_info_t;
+typedef struct shared_info shared_info_t;
 
 struct grant_table;
 struct pirq_map;
