@@ -80,6 +80,26 @@ int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsign
 	return rc;
 }
 
+int detach_page(struct page_info *pg, struct domain *d)
+{
+	u64 ours = PGC_allocated | 2;
+	int rc = 0;
+
+	spin_lock(&d->page_alloc_lock);
+	if (page_get_owner(pg) != d || (pg->count_info & PGC_xen_heap)) {
+		rc = -EINVAL;
+	} else if (!__atomic_compare_exchange_n(
+			   &pg->count_info, &ours, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+		rc = -EBUSY;
+	} else {
+		/* Types hold references, so there is no typed use either. */
+		page_list_del(pg, &d->page_list);
+		page_set_owner(pg, NULL);
+	}
+	spin_unlock(&d->page_alloc_lock);
+	return rc;
+}
+
 struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order, unsigned int memflags)
 {
 	struct page_info *pg;

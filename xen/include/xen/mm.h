@@ -164,6 +164,12 @@ void free_domheap_pages(struct page_info *pg, unsigned int order);
  * -EINVAL dying. MEMF_no_refcount: tot_pages already counts them.
  */
 int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags);
+/*
+ * Take a page away from its owner, to whom it stays charged, and make it anonymous: type_info and
+ * tlb_stamp stay. The caller holds a reference, which is consumed. -EBUSY, and nothing changed, when
+ * anybody else holds one; -EINVAL: not ordinary memory of `d`. assign_pages() undoes it.
+ */
+int detach_page(struct page_info *pg, struct domain *d);
 /* Charge (or with a negative number discharge) pages that `d` holds or will hold. The first charged
  * page takes a reference on `d`; true when the caller must drop it, after d->page_alloc_lock, which
  * is held here. */
