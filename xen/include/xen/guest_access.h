@@ -11,11 +11,6 @@
 #include <public/xen.h>
 #include <asm/guest_access.h>
 
-/* As hypercall parameters, handles are the plain struct too. */
-#ifndef XEN_GUEST_HANDLE_PARAM
-#define XEN_GUEST_HANDLE_PARAM(t) XEN_GUEST_HANDLE(t)
-#endif
-
 #define guest_handle_is_null(h)  ((h).p == NULL)
 #define guest_handle_add_offset(h, n) ((h).p += (n))
 #define guest_handle_cast(h, t)                                                                    \

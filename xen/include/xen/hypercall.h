@@ -54,4 +54,9 @@ long do_nmi_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
 long do_xsm_op(XEN_GUEST_HANDLE_PARAM(void) arg);
 long do_console_io(unsigned int cmd, unsigned int count, XEN_GUEST_HANDLE_PARAM(char) buffer);
 
+/* common/memory.c. `cmd`: XENMEM_*, with the number of extents done in the bits above. */
+long do_memory_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
+/* Arch: XENMEM_memory_map, machine_memory_map and set_memory_map. */
+long arch_memory_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
+
 #endif

@@ -30,16 +30,19 @@ DEFINE_FRAME_TYPE(pfn)
 
 struct domain;
 
-/* One per machine frame. While free or in the hypervisor's own use most fields are the allocator's. */
+/*
+ * One per machine frame. While free or in the hypervisor's own use most fields are the allocator's.
+ * Boot code hands over a zeroed table. Frames inside a free block, behind its head, keep
+ * count_info, type_info and owner zero; so does a newly allocated anonymous block.
+ */
 struct page_info {
 	u64 count_info; /* PGC_*: references that keep the frame allocated */
 	u64 type_info;  /* PGT_*: references that keep its present type */
 	u32 next, prev; /* links of a page list: frame numbers, 0 = end */
 	u32 owner;      /* frame number of the owner's struct domain; 0 = none */
 	union {
-		u32 tlb_stamp;    /* type count 0: when the last typed use ended */
+		u32 tlb_stamp;    /* type count 0: when the last typed use ended; free: tlb_clock() then */
 		u16 nr_validated; /* page table, PGT_partial: entries done so far */
-		u8 order;         /* free: size of the buddy block headed by this page */
 	};
 };
 
@@ -48,8 +51,11 @@ struct page_info {
 #define PGC_allocated  (1ULL << 63) /* the owner's own reference exists */
 #define PGC_xen_heap   (1ULL << 62) /* belongs to the hypervisor, perhaps shared with a guest */
 #define PGC_broken     (1ULL << 61) /* never hand out (badpage=, offlined) */
-#define PGC_free       (1ULL << 60) /* in the page allocator */
-#define PGC_need_scrub (1ULL << 59) /* free, may hold a former owner's data */
+#define PGC_free       (1ULL << 60) /* in the page allocator: heads a free block of PGC_order */
+#define PGC_need_scrub (1ULL << 59) /* free, may hold a former owner's data and be in a TLB */
+#define PGC_order_shift 32           /* free: log2 of the block's pages, or PGC_order_cached */
+#define PGC_order_mask  (63ULL << PGC_order_shift)
+#define PGC_order_cached 63u         /* in a CPU's cache of single pages */
 
 /* type_info */
 #define PGT_count_mask 0x00000000ffffffffULL
@@ -137,31 +143,69 @@ struct page_info *get_page_from_gfn(struct domain *d, gfn_t gfn);
 #define MEMF_no_owner    (1u << 11)
 #define MEMF_node(n)     (((n) + 1u) << 16 & 0xff0000u)
 
-/* 2^order contiguous frames for `d` (NULL: anonymous), on its page list with the owner's reference
- * (PGC_allocated, count 1). NULL when out of memory or when d->max_pages would be exceeded. */
+/*
+ * 2^order contiguous frames for `d` (NULL: anonymous), on its page list with the owner's reference
+ * (PGC_allocated, count 1). NULL when out of memory or when d->max_pages would be exceeded. The
+ * contents are nobody's old data, but undefined; with MEMF_no_scrub they may be old data.
+ * No allocation function may be called in interrupt context, nor, once other CPUs run, with
+ * interrupts off: a frame that another CPU's TLB may still hold is flushed there first.
+ */
 struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order, unsigned int memflags);
+/*
+ * Free anonymous frames, or those of a domain whose count_info has dropped to 0: they leave the
+ * owner's list and page count. A page with PGC_xen_heap only leaves its owner (xenpage_list): its
+ * memory stays the hypervisor's until free_xenheap_pages(). May drop the last domain reference.
+ */
 void free_domheap_pages(struct page_info *pg, unsigned int order);
 #define alloc_domheap_page(d, f) alloc_domheap_pages(d, 0, f)
 #define free_domheap_page(p)     free_domheap_pages(p, 0)
-/* Give already allocated anonymous pages to `d`; -E2BIG over max_pages, -EINVAL dying. */
+/*
+ * Give already allocated anonymous pages to `d`, with the owner's reference; -E2BIG over max_pages,
+ * -EINVAL dying. MEMF_no_refcount: tot_pages already counts them.
+ */
 int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags);
+/*
+ * Take a page away from its owner, to whom it stays charged, and make it anonymous: type_info and
+ * tlb_stamp stay. The caller holds a reference, which is consumed. -EBUSY, and nothing changed, when
+ * anybody else holds one; -EINVAL: not ordinary memory of `d`. assign_pages() undoes it.
+ */
+int detach_page(struct page_info *pg, struct domain *d);
+/* Charge (or with a negative number discharge) pages that `d` holds or will hold. The first charged
+ * page takes a reference on `d`; true when the caller must drop it, after d->page_alloc_lock, which
+ * is held here. */
+bool __must_check domain_adjust_tot_pages(struct domain *d, long pages);
+/*
+ * XENMEM_claim_pages: promise `d` memory for `pages` pages altogether, 0 = end its claim. -EINVAL:
+ * it has a claim, or has or may have no such number; -ENOMEM: not that much unclaimed memory.
+ */
+int domain_set_outstanding_pages(struct domain *d, unsigned long pages);
 
 /* 2^order frames for the hypervisor's own use, by virtual address; contents are undefined
  * unless MEMF_zero. */
 void *alloc_xenheap_pages(unsigned int order, unsigned int memflags);
-void free_xenheap_pages(void *v, unsigned int order);
+void free_xenheap_pages(void *v, unsigned int order); /* NULL is allowed */
 #define alloc_xenheap_page()  alloc_xenheap_pages(0, MEMF_zero)
 #define free_xenheap_page(v)  free_xenheap_pages(v, 0)
 
-/* Boot: hand a range of RAM to the allocator; frames in `badpage=` are left out. */
+/* Hand a range of RAM to the allocator; frames in `badpage=` are left out. Unless bootscrub=off
+ * it is scrubbed before a guest gets it. */
 void init_heap_range(mfn_t start, mfn_t end);
-/* Boot: take 2^order-aligned memory before the allocator lives. Panics when out. */
+/*
+ * Boot, before the allocator lives: boot_alloc_add_range() names RAM that is free and in the direct
+ * map (bytes, end exclusive); boot_alloc() takes memory with undefined contents, the highest
+ * first (align: a power of two), and panics when there is none; boot_alloc_remaining() gives what
+ * is left to the allocator.
+ */
+void boot_alloc_add_range(paddr_t s, paddr_t e);
 void *boot_alloc(size_t bytes, size_t align);
-/* Frames free now; of those, in zones below 2^bits bytes. */
+void boot_alloc_remaining(void);
+/* Frames free now; of those, in zones below 2^bits bytes (0 = all). */
 unsigned long free_heap_pages_count(void);
 unsigned long avail_domheap_pages(unsigned int bits);
 /* Scrub some dirty free pages when idle; true when there is more to do. */
 bool scrub_free_pages(void);
+/* Debug keys m and H. */
+void page_alloc_init_keys(void);
 
 #include <xen/xmalloc.h>
 #include <asm/mm.h>

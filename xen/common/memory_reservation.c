@@ -1,0 +1,125 @@
+/* memory_op: more memory for a domain, and less. */
+#include <xen/errno.h>
+#include <xen/lib.h>
+#include "memory.h"
+
+struct request {
+	struct domain *d;
+	struct xen_memory_reservation r;
+	unsigned int memflags;
+};
+
+/* Take the owner's reference from a page on which we hold another: true for whoever comes first. */
+static bool drop_owner_reference(struct page_info *pg)
+{
+	u64 old = __atomic_fetch_and(&pg->count_info, ~PGC_allocated, __ATOMIC_SEQ_CST);
+
+	if (!(old & PGC_allocated))
+		return false;
+	put_page(pg);
+	return true;
+}
+
+/*
+ * Take the frame `gfn` away from `d`: it is freed when its last user is gone. False when it is not
+ * ordinary memory of d, or is on its way out already.
+ */
+static bool remove_page(struct domain *d, unsigned long gfn)
+{
+	struct page_info *pg = get_page_from_gfn(d, _gfn(gfn));
+	bool ok;
+
+	if (!pg)
+		return false;
+	ok = !(pg->count_info & PGC_xen_heap) && drop_owner_reference(pg);
+	if (ok)
+		set_gpfn_from_mfn(mfn_x(page_to_mfn(pg)), INVALID_M2P_ENTRY);
+	put_page(pg);
+	return ok;
+}
+
+/* Undo an allocation that the guest could not be told of. It may have guessed the frames already. */
+static void remove_extent(struct domain *d, unsigned long mfn, unsigned int order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++)
+		remove_page(d, mfn + i);
+}
+
+static bool increase_one(const struct request *q, unsigned long i)
+{
+	struct page_info *pg = alloc_domheap_pages(q->d, q->r.extent_order, q->memflags);
+	xen_pfn_t mfn;
+
+	if (!pg)
+		return false;
+	mfn = mfn_x(page_to_mfn(pg));
+	for (unsigned long j = 0; j < 1UL << q->r.extent_order; j++)
+		set_gpfn_from_mfn(mfn + j, INVALID_M2P_ENTRY);
+	if (!guest_handle_is_null(q->r.extent_start) &&
+		copy_to_guest_offset(q->r.extent_start, i, &mfn, 1)) {
+		remove_extent(q->d, mfn, q->r.extent_order);
+		return false;
+	}
+	return true;
+}
+
+static bool populate_one(const struct request *q, unsigned long i)
+{
+	struct page_info *pg;
+	xen_pfn_t gpfn, mfn;
+
+	if (copy_from_guest_offset(&gpfn, q->r.extent_start, i, 1))
+		return false;
+	pg = alloc_domheap_pages(q->d, q->r.extent_order, q->memflags);
+	if (!pg)
+		return false;
+	mfn = mfn_x(page_to_mfn(pg));
+	guest_physmap_add_page(q->d, _gfn(gpfn), _mfn(mfn), q->r.extent_order);
+	if (copy_to_guest_offset(q->r.extent_start, i, &mfn, 1)) {
+		remove_extent(q->d, mfn, q->r.extent_order);
+		return false;
+	}
+	return true;
+}
+
+static bool decrease_one(const struct request *q, unsigned long i)
+{
+	xen_pfn_t gfn;
+
+	if (copy_from_guest_offset(&gfn, q->r.extent_start, i, 1))
+		return false;
+	for (unsigned long j = 0; j < 1UL << q->r.extent_order; j++)
+		if (!remove_page(q->d, gfn + j))
+			return false;
+	return true;
+}
+
+static bool (*const one_extent[])(const struct request *q, unsigned long i) = {
+	[XENMEM_increase_reservation] = increase_one,
+	[XENMEM_decrease_reservation] = decrease_one,
+	[XENMEM_populate_physmap] = populate_one,
+};
+
+/* Returns how many extents are done, from the first; an error only when the request makes no sense. */
+long memop_reservation(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
+{
+	struct request q;
+	unsigned long i;
+	int rc;
+
+	if (copy_from_guest(&q.r, arg, 1))
+		return -EFAULT;
+	rc = memop_target(q.r.domid, &q.d);
+	if (rc)
+		return rc;
+	if (q.r.nr_extents > ~0UL >> MEMOP_EXTENT_SHIFT || q.r.extent_order > memop_max_order() ||
+		memop_flags(q.r.mem_flags, &q.memflags))
+		return start;
+	for (i = start; i < q.r.nr_extents; i++) {
+		if (i != start && hypercall_preempt_check())
+			return memop_continue(op, i, arg);
+		if (!one_extent[op](&q, i))
+			break;
+	}
+	return i;
+}
