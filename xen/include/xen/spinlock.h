@@ -17,6 +17,7 @@ enum lock_rank {
 	LOCK_RANK_DOMLIST,      /* the list of all domains */
 	LOCK_RANK_DOMAIN,       /* d->domain_lock: vCPU creation, shutdown, destruction */
 	LOCK_RANK_PIRQ_MAP,     /* d->pirq_lock: guest IRQ bindings */
+	LOCK_RANK_PCI,          /* the list of PCI devices and their message interrupts */
 	LOCK_RANK_GRANT,        /* a domain's grant table */
 	LOCK_RANK_GRANT_ACTIVE, /* map tracking */
 	LOCK_RANK_MM,           /* d->arch.mm_lock: page types of that domain */
