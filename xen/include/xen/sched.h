@@ -10,6 +10,7 @@
 #include <xen/event.h>
 #include <xen/list.h>
 #include <xen/mm.h>
+#include <xen/percpu.h>
 #include <xen/rangeset.h>
 #include <xen/rcu.h>
 #include <xen/spinlock.h>
@@ -18,6 +19,10 @@
 
 #define MAX_VIRT_CPUS 8192 /* what a guest may be told at most; a domain's limit is d->max_vcpus */
 #define DOMID_FIRST_SYSTEM DOMID_FIRST_RESERVED
+
+/* The public headers name these for guests only. */
+typedef struct vcpu_info vcpu_info_t;
+typedef struct shared_info shared_info_t;
 
 struct grant_table;
 struct pirq_map;
@@ -53,6 +58,7 @@ struct vcpu {
 	spinlock_t virq_lock; /* virq_to_evtchn */
 	evtchn_port_t virq_to_evtchn[NR_VIRQS];
 	struct evtchn_fifo_vcpu *evtchn_fifo;
+	evtchn_port_t pirq_ports; /* first of its ports bound to machine interrupts; 0 = none */
 
 	s_time_t periodic_period, periodic_last_event;
 	struct timer periodic_timer, singleshot_timer, poll_timer;
@@ -90,6 +96,10 @@ struct domain {
 	const struct evtchn_port_ops *evtchn_port_ops; /* 2-level or FIFO */
 	struct evtchn_fifo_domain *evtchn_fifo;
 	unsigned long *poll_mask; /* bit per vCPU in SCHEDOP_poll */
+	unsigned int evtchn_free_hint; /* no port below is free */
+	unsigned int evtchn_cursor;    /* where an interrupted closing of all ports goes on; 0 = nowhere */
+	u8 evtchn_teardown;            /* steps of evtchn_destroy() */
+	struct rcu_head evtchn_rcu;
 
 	struct grant_table *grant_table;
 

@@ -3,6 +3,7 @@
 #define XEN_SOFTIRQ_H
 
 #include <xen/cpumask.h>
+#include <xen/list.h>
 #include <xen/percpu.h>
 
 enum softirq {
