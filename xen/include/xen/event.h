@@ -18,7 +18,12 @@ struct evtchn;
 /* --- Called by the rest of the hypervisor ------------------------------------------------------ */
 
 int evtchn_init(struct domain *d, unsigned int max_port); /* -ENOMEM */
-int evtchn_destroy(struct domain *d); /* closes all ports; -ERESTART: call again */
+/*
+ * A dying domain: close all ports; -ERESTART: call again. When it returns 0, no CPU is still about
+ * to raise an event of this domain, so only then may guest frames that events are written to
+ * (registered vcpu_info) be given back.
+ */
+int evtchn_destroy(struct domain *d);
 void evtchn_destroy_final(struct domain *d); /* frees all memory */
 /* A virtual interrupt for one vCPU / for the domain (its vCPU 0's binding) / for whoever handles
  * the machine-wide one (dom0). No-op when unbound. Any context. */
@@ -29,20 +34,27 @@ void send_global_virq(u32 virq);
 void send_guest_pirq(struct domain *d, evtchn_port_t port);
 /* Mark a port on behalf of the local end (as EVTCHNOP_send does); hypercall context. */
 int evtchn_send(struct domain *ld, unsigned int lport);
-/* Move a vCPU's bound-by-default ports after it changed CPU: event.c keeps IRQ affinity near it. */
+/* v changed its CPU: let its machine interrupts follow. No lock needed. */
 void evtchn_move_pirqs(struct vcpu *v);
-/* FIFO: v->vcpu_info moved (VCPUOP_register_vcpu_info): nothing may be lost. */
+/* v->vcpu_info has been pointed elsewhere (VCPUOP_register_vcpu_info): events raised meanwhile are
+ * announced again there. Either ABI. */
 void evtchn_2l_vcpu_info_moved(struct vcpu *v);
 /* For SCHEDOP_poll: is the port pending? False for a bad port (-EINVAL through *bad). */
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port, bool *bad);
 /* The port went pending: raise v's upcall flag and make it look. Arch-neutral. */
 void vcpu_mark_events_pending(struct vcpu *v);
+/* Hypercalls 32, and 16 with the operation's number inside the argument. */
+long do_event_channel_op_compat(XEN_GUEST_HANDLE_PARAM(evtchn_op_t) uop);
 long do_event_channel_op(int cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
 void dump_evtchn_info(unsigned char key); /* debug key 'e' */
 
 /* --- Arch and others provide --------------------------------------------------------------------- */
 
-/* Bind / release a guest's pirq for EVTCHNOP_bind_pirq and close. irq.h. */
+/*
+ * Bind / release a guest's pirq for EVTCHNOP_bind_pirq and close. irq.h. Called without locks held,
+ * so several at once. Bind checks that the domain may use it: -EPERM, -EINVAL (no such pirq),
+ * -EEXIST (bound to another port of this domain), -EBUSY (not shareable).
+ */
 int pirq_guest_bind(struct vcpu *v, unsigned int pirq, evtchn_port_t port, bool will_share);
 void pirq_guest_unbind(struct domain *d, unsigned int pirq);
 /* The guest unmasked or finished a pirq's event. */

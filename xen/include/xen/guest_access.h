@@ -6,6 +6,7 @@
 #ifndef XEN_GUEST_ACCESS_H
 #define XEN_GUEST_ACCESS_H
 
+#include <public/xen.h>
 #include <xen/compiler.h>
 #include <xen/types.h>
 #include <public/xen.h>

@@ -61,6 +61,7 @@ struct vcpu {
 	spinlock_t virq_lock; /* virq_to_evtchn */
 	evtchn_port_t virq_to_evtchn[NR_VIRQS];
 	struct evtchn_fifo_vcpu *evtchn_fifo;
+	evtchn_port_t pirq_ports; /* first of its ports bound to machine interrupts; 0 = none */
 
 	s_time_t periodic_period, periodic_last_event;
 	struct timer periodic_timer, singleshot_timer, poll_timer;
@@ -102,6 +103,10 @@ struct domain {
 	const struct evtchn_port_ops *evtchn_port_ops; /* 2-level or FIFO */
 	struct evtchn_fifo_domain *evtchn_fifo;
 	unsigned long *poll_mask; /* bit per vCPU in SCHEDOP_poll */
+	unsigned int evtchn_free_hint; /* no port below is free */
+	unsigned int evtchn_cursor;    /* where an interrupted closing of all ports goes on; 0 = nowhere */
+	u8 evtchn_teardown;            /* steps of evtchn_destroy() */
+	struct rcu_head evtchn_rcu;
 
 	struct grant_table *grant_table;
 

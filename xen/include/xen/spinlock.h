@@ -91,6 +91,20 @@ static always_inline void spin_lock(spinlock_t *l)
 	lock_check_acquired(l, __builtin_return_address(0));
 }
 
+/*
+ * Take the second of two locks of one kind (rank X2 of enum lock_rank while X is held). The order
+ * check is left out: the caller has chosen the order by address, or by number.
+ */
+static always_inline void spin_lock_nested(spinlock_t *l)
+{
+	u32 old = __atomic_fetch_add(&l->both, 1u << 16, __ATOMIC_ACQUIRE);
+
+	if (unlikely((u16)old != old >> 16))
+		while (__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != (u16)(old >> 16))
+			cpu_relax();
+	lock_check_acquired(l, __builtin_return_address(0));
+}
+
 static always_inline bool spin_trylock(spinlock_t *l)
 {
 	u32 old = READ_ONCE(l->both);
