@@ -50,7 +50,7 @@ static uint32_t crc32_bytes(uint32_t crc, const uint8_t *data, size_t len)
  * Run words @from..@to-1 of a round: each takes in the message word, what the word of the same
  * index of the round before left, and the two words at the offsets @a and @b.
  */
-static ALWAYS_INLINE void fold_words(
+static always_inline void fold_words(
 	uint64_t *q, const uint8_t *data, size_t from, size_t to, ptrdiff_t a, ptrdiff_t b)
 {
 #pragma GCC unroll 8

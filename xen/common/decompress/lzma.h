@@ -40,11 +40,13 @@ struct lzma {
 	const uint8_t *in;	 /* next byte for the range decoder */
 	uint8_t *dict, *out;	 /* start of the window; next byte to write */
 	uint8_t *out_end;	 /* end of the whole buffer, for the fast copy */
-	unsigned int lc;	 /* literal context bits */
+	unsigned int lc;	 /* bits of the byte before that select the literal coder */
+	unsigned int prev_shift; /* 8 - lc */
 	uint32_t lp_mask;	 /* position bits that select the literal coder */
 	uint32_t pb_mask;	 /* position bits that select the other coders */
 	unsigned int state;	 /* kinds of the last symbols, 0..11 */
 	uint32_t rep[4];	 /* last distances, minus one */
+	uint16_t adapt[2][2048]; /* by the bit that came: the probability that follows each one */
 	struct lzma_probs probs;
 };
 

@@ -9,8 +9,6 @@
 #include <xen/types.h>
 #include <xen/xmalloc.h>
 
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
 /* Little-endian loads and stores at any alignment. */
 static inline uint16_t get_le16(const uint8_t *p)
 {
@@ -41,7 +39,12 @@ static inline void put_le32(uint8_t *p, uint32_t v)
 	__builtin_memcpy(p, &v, sizeof(v));
 }
 
-static ALWAYS_INLINE void copy8(uint8_t *dst, const uint8_t *src)
+static inline void put_le64(uint8_t *p, uint64_t v)
+{
+	__builtin_memcpy(p, &v, sizeof(v));
+}
+
+static always_inline void copy8(uint8_t *dst, const uint8_t *src)
 {
 	uint64_t v;
 
@@ -56,21 +59,24 @@ static ALWAYS_INLINE void copy8(uint8_t *dst, const uint8_t *src)
  * Append @len bytes found @dist bytes back to the output at @dst. The caller has checked that
  * @dist is in 1..(bytes already produced) and that @len + COPY_SLACK bytes of room are left.
  */
-static ALWAYS_INLINE void copy_match_fast(uint8_t *dst, size_t dist, size_t len)
+static always_inline void copy_match_fast(uint8_t *dst, size_t dist, size_t len)
 {
 	const uint8_t *src = dst - dist;
 	uint8_t *end = dst + len;
 
 	if (dist < 8) {
 		/*
-		 * The source overlaps the eight bytes being written. Lay down the first eight byte
-		 * by byte; from then on the text repeats at every multiple of @dist as well, so go
-		 * on with the smallest multiple that eight bytes fit into.
+		 * The source overlaps the eight bytes to write. A multiplication repeats the text
+		 * as often as it fits into them; from then on it also repeats at every multiple of
+		 * @dist, so go on with the smallest one that is no longer an overlap.
 		 */
 		static const uint8_t stride[8] = {0, 8, 8, 9, 8, 10, 12, 14};
+		static const uint64_t repeat[8] = {0, 0x0101010101010101, 0x0001000100010001,
+			0x0001000001000001, 0x0000000100000001, 0x0000010000000001,
+			0x0001000000000001, 0x0100000000000001};
+		uint64_t text = get_le64(src) & ((1ULL << (dist * 8)) - 1);
 
-		for (int i = 0; i < 8; i++)
-			dst[i] = src[i];
+		put_le64(dst, text * repeat[dist]);
 		dst += 8;
 		src = dst - stride[dist];
 		if (dst >= end)
