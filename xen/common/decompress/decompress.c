@@ -12,6 +12,9 @@ static const struct format {
 	int (*expand)(const uint8_t *in, size_t in_len, uint8_t *out, size_t cap, size_t *out_len);
 	int (*size)(const uint8_t *in, size_t in_len, uint64_t *size);
 } formats[] = {
+	{"gzip", {0x1f, 0x8b}, 2, gunzip, gunzip_size},
+	{"lz4", {0x04, 0x22, 0x4d, 0x18}, 4, unlz4, unlz4_size},
+	{"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, unlz4, unlz4_size},
 	{"xz", {0xfd, '7', 'z', 'X', 'Z', 0x00}, 6, unxz, unxz_size},
 };
 
