@@ -15,6 +15,7 @@ static const struct format {
 	{"gzip", {0x1f, 0x8b}, 2, gunzip, gunzip_size},
 	{"lz4", {0x04, 0x22, 0x4d, 0x18}, 4, unlz4, unlz4_size},
 	{"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, unlz4, unlz4_size},
+	{"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, unzstd, unzstd_size},
 	{"xz", {0xfd, '7', 'z', 'X', 'Z', 0x00}, 6, unxz, unxz_size},
 };
 

@@ -30,8 +30,8 @@ struct huffman {
 
 struct inflate {
 	const uint8_t *in, *end;
-	uint64_t bits; /* input not yet used, first bit lowest; zero beyond @left */
-	int left;      /* how many; negative once more was used than there is */
+	uint64_t bits; /* input not yet used, first bit lowest; beyond @left, what will be read next */
+	int left;      /* how many; negative once more was used than there was */
 	uint8_t *start, *out, *out_end;
 	struct huffman litlen, dist;
 };
