@@ -32,7 +32,7 @@ struct inflate {
 	const uint8_t *in, *end;
 	uint64_t bits; /* input not yet used, first bit lowest; beyond @left, what will be read next */
 	int left;      /* how many; negative once more was used than there was */
-	uint8_t *start, *out, *out_end;
+	uint8_t *start, *out, *out_end, *fast_end;
 	struct huffman litlen, dist;
 };
 
@@ -163,10 +163,7 @@ static always_inline int copy_back(struct inflate *s, unsigned int len_code)
 		return -EINVAL;
 	if (len > (size_t)(s->out_end - s->out))
 		return -ENOSPC;
-	if ((size_t)(s->out_end - s->out) - len >= COPY_SLACK)
-		copy_match_fast(s->out, dist, len);
-	else
-		copy_match_exact(s->out, dist, len);
+	copy_match(s->out, dist, len, s->fast_end);
 	s->out += len;
 	return 0;
 }
@@ -395,6 +392,7 @@ int gunzip(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_cap, size_
 	s->left = 0;
 	s->start = s->out = out;
 	s->out_end = out + out_cap;
+	s->fast_end = fast_end_of(out, out_cap);
 	ret = skip_header(s);
 	if (!ret)
 		ret = inflate(s);

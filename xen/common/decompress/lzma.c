@@ -18,15 +18,12 @@
 #define SLOT_DIRECT  14 /* from here on a slot has bits coded without statistics */
 #define ALIGN_BITS   4
 
-/* What changes with every bit. */
+/* What changes with every bit. Wide types, as the compiler adds no conversions then. */
 struct rc {
-	uint32_t range, code;
+	size_t range, code; /* 32 bits */
 	const uint8_t *in;
 	struct lzma *const lzma;
 };
-
-/* Keeps the compiler from computing @v before the branch that it is used behind. */
-#define STAY_HERE(v) __asm__("" : "+r"(v))
 
 static always_inline void rc_normalise(struct rc *rc)
 {
@@ -37,19 +34,19 @@ static always_inline void rc_normalise(struct rc *rc)
 }
 
 /* The part of the range that stands for a 0 bit of probability @p. */
-static always_inline uint32_t rc_bound(struct rc *rc, size_t p)
+static always_inline size_t rc_bound(struct rc *rc, size_t p)
 {
 	rc_normalise(rc);
-	return (rc->range >> PROB_BITS) * (uint32_t)p;
+	return (rc->range >> PROB_BITS) * p;
 }
 
-static always_inline void rc_zero(struct rc *rc, uint16_t *prob, size_t p, uint32_t bound)
+static always_inline void rc_zero(struct rc *rc, uint16_t *prob, size_t p, size_t bound)
 {
 	rc->range = bound;
 	*prob = rc->lzma->adapt[0][p];
 }
 
-static always_inline void rc_one(struct rc *rc, uint16_t *prob, size_t p, uint32_t bound)
+static always_inline void rc_one(struct rc *rc, uint16_t *prob, size_t p, size_t bound)
 {
 	rc->range -= bound;
 	rc->code -= bound;
@@ -59,8 +56,7 @@ static always_inline void rc_one(struct rc *rc, uint16_t *prob, size_t p, uint32
 /* Decode one bit with probability *@prob and adapt it. */
 static always_inline bool rc_bit(struct rc *rc, uint16_t *prob)
 {
-	size_t p = *prob;
-	uint32_t bound = rc_bound(rc, p);
+	size_t p = *prob, bound = rc_bound(rc, p);
 
 	if (rc->code < bound) {
 		rc_zero(rc, prob, p, bound);
@@ -70,120 +66,141 @@ static always_inline bool rc_bit(struct rc *rc, uint16_t *prob)
 	return true;
 }
 
-/* Decode a bit with the probability at @node and move to @node + @if_zero or @node + @if_one. */
-static always_inline size_t rc_step(
-	struct rc *rc, uint16_t *tree, size_t node, size_t if_zero, size_t if_one)
+/*
+ * Code generation only: @node looks changed, so the compiler neither keeps the address of its
+ * probability in another register nor computes its successor ahead of the branch.
+ */
+#define RENEW(node) __asm__("" : "+r"(node))
+/* The same, after all stores so far. */
+#define RENEW_LATE(node) __asm__("" : "+r"(node) : : "memory")
+
+/* As rc_bit() with the probability at *@node, which moves on by @if_zero or @if_one. */
+static always_inline bool rc_step(
+	struct rc *rc, uint16_t *tree, size_t *node, size_t if_zero, size_t if_one)
 {
-	size_t p = tree[node];
-	uint32_t bound = rc_bound(rc, p);
+	size_t at = *node, p = tree[at], bound = rc_bound(rc, p);
 
 	if (rc->code < bound) {
-		STAY_HERE(node);
-		rc_zero(rc, &tree[node], p, bound);
-		return node + if_zero;
+		RENEW(at);
+		rc_zero(rc, &tree[at], p, bound);
+		RENEW_LATE(at);
+		*node = at + if_zero;
+		return false;
 	}
-	STAY_HERE(node);
-	rc_one(rc, &tree[node], p, bound);
-	return node + if_one;
+	RENEW(at);
+	rc_one(rc, &tree[at], p, bound);
+	RENEW_LATE(at);
+	*node = at + if_one;
+	return true;
 }
 
 /* One step down a bit tree whose node numbers begin at 1. */
-static always_inline size_t rc_tree_step(struct rc *rc, uint16_t *tree, size_t node)
+static always_inline bool rc_tree_step(struct rc *rc, uint16_t *tree, size_t *node)
 {
-	return rc_step(rc, tree, node, node, node + 1);
+	size_t at = *node, p = tree[at], bound = rc_bound(rc, p);
+
+	if (rc->code < bound) {
+		RENEW(at);
+		rc_zero(rc, &tree[at], p, bound);
+		RENEW_LATE(at);
+		*node = at * 2;
+		return false;
+	}
+	RENEW(at);
+	rc_one(rc, &tree[at], p, bound);
+	RENEW_LATE(at);
+	*node = at * 2 + 1;
+	return true;
 }
 
-static always_inline uint32_t rc_tree3(struct rc *rc, uint16_t *tree)
+static always_inline size_t rc_tree3(struct rc *rc, uint16_t *tree)
 {
-	size_t node = rc_tree_step(rc, tree, 1);
+	size_t node = 1;
 
-	node = rc_tree_step(rc, tree, node);
-	return rc_tree_step(rc, tree, node) - 8;
+	rc_tree_step(rc, tree, &node);
+	rc_tree_step(rc, tree, &node);
+	rc_tree_step(rc, tree, &node);
+	return node - 8;
 }
 
-static always_inline uint32_t rc_tree6(struct rc *rc, uint16_t *tree)
+static always_inline size_t rc_tree6(struct rc *rc, uint16_t *tree)
 {
-	size_t node = rc_tree_step(rc, tree, 1);
+	size_t node = 1;
 
-	node = rc_tree_step(rc, tree, node);
-	node = rc_tree_step(rc, tree, node);
-	node = rc_tree_step(rc, tree, node);
-	node = rc_tree_step(rc, tree, node);
-	return rc_tree_step(rc, tree, node) - 64;
+	rc_tree_step(rc, tree, &node);
+	rc_tree_step(rc, tree, &node);
+	rc_tree_step(rc, tree, &node);
+	rc_tree_step(rc, tree, &node);
+	rc_tree_step(rc, tree, &node);
+	rc_tree_step(rc, tree, &node);
+	return node - 64;
 }
 
 /*
  * Bit trees whose bits come lowest first, as the low parts of distances do. How the nodes are
  * numbered is the decoder's own affair: with 2^depth + (bits so far) the last number holds the value.
  */
-static always_inline uint32_t rc_reverse4(struct rc *rc, uint16_t *tree)
+static always_inline size_t rc_reverse4(struct rc *rc, uint16_t *tree)
 {
-	size_t node = rc_step(rc, tree, 1, 1, 2);
+	size_t node = 1;
 
-	node = rc_step(rc, tree, node, 2, 4);
-	node = rc_step(rc, tree, node, 4, 8);
-	return rc_step(rc, tree, node, 8, 16) - 16;
+	rc_step(rc, tree, &node, 1, 2);
+	rc_step(rc, tree, &node, 2, 4);
+	rc_step(rc, tree, &node, 4, 8);
+	rc_step(rc, tree, &node, 8, 16);
+	return node - 16;
 }
 
-static always_inline uint32_t rc_reverse(struct rc *rc, uint16_t *tree, unsigned int bits)
+static always_inline size_t rc_reverse(struct rc *rc, uint16_t *tree, unsigned int bits)
 {
 	size_t node = 1, weight = 1, end = (size_t)1 << bits;
 
 	do {
-		node = rc_step(rc, tree, node, weight, weight * 2);
+		rc_step(rc, tree, &node, weight, weight * 2);
 		weight *= 2;
 	} while (weight < end);
 	return node - weight;
 }
 
 /* Bits at even odds. */
-static always_inline uint32_t rc_direct(struct rc *rc, unsigned int bits)
+static always_inline size_t rc_direct(struct rc *rc, unsigned int bits)
 {
-	uint32_t value = -1U; /* shifts in the complement, which is what the borrow is */
+	size_t value = 0;
 
 	do {
-		uint32_t rest;
-		bool below;
+		size_t below;
 
 		rc_normalise(rc);
 		rc->range >>= 1;
-		below = __builtin_sub_overflow(rc->code, rc->range, &rest);
-		rc->code = below ? rc->code : rest;
-		value = value * 2 + below;
+		rc->code -= rc->range;
+		below = (ptrdiff_t)rc->code >> 63; /* all ones, or 0 */
+		value = value * 2 + 1 + below;
+		rc->code += rc->range & below;
 	} while (--bits);
-	return ~value;
+	return value;
 }
 
-/* One bit of a literal after a match. Returns whether it equals the bit of @match. */
+/* One bit of a literal after a match. Returns whether it equals the next bit of @match. */
 static always_inline bool rc_matched_step(
-	struct rc *rc, uint16_t *probs, size_t *node, uint32_t *match)
+	struct rc *rc, uint16_t *probs, size_t *node, unsigned int *match)
 {
-	size_t expect = (*match <<= 1) & 0x100;
-	uint16_t *tree = probs + 0x100 + expect;
-	size_t p = tree[*node];
-	uint32_t bound = rc_bound(rc, p);
-
-	if (rc->code < bound) {
-		rc_zero(rc, &tree[*node], p, bound);
-		*node = *node * 2;
-		return !expect;
-	}
-	rc_one(rc, &tree[*node], p, bound);
-	*node = *node * 2 + 1;
-	return expect;
+	*match <<= 1;
+	if (*match & 0x100)
+		return rc_tree_step(rc, probs + 0x200, node);
+	return !rc_tree_step(rc, probs + 0x100, node);
 }
 
 /*
- * A literal. Just after a match (@after_match) its bits have statistics of their own for as long as
- * they equal those of @match_at, the byte that would continue the match.
+ * A literal for @out. Just after a match (@after_match) of the distance @rep0 + 1, its bits have
+ * statistics of their own for as long as they equal those of the byte that would continue the match.
  */
-static always_inline uint8_t decode_literal(
-	struct rc *rc, uint16_t *probs, bool after_match, const uint8_t *match_at)
+static always_inline size_t decode_literal(
+	struct rc *rc, uint16_t *probs, bool after_match, const uint8_t *out, uint32_t rep0)
 {
 	size_t node = 1;
 
 	if (after_match) {
-		uint32_t match = *match_at;
+		unsigned int match = out[-(ptrdiff_t)rep0 - 1];
 
 		if (!rc_matched_step(rc, probs, &node, &match))
 			goto left7;
@@ -200,26 +217,27 @@ static always_inline uint8_t decode_literal(
 		if (!rc_matched_step(rc, probs, &node, &match))
 			goto left1;
 		rc_matched_step(rc, probs, &node, &match);
-		return node;
+		return node - 0x100;
 	}
-	node = rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
 left7:
-	node = rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
 left6:
-	node = rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
 left5:
-	node = rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
 left4:
-	node = rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
 left3:
-	node = rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
 left2:
-	node = rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
 left1:
-	return rc_tree_step(rc, probs, node);
+	rc_tree_step(rc, probs, &node);
+	return node - 0x100;
 }
 
-static always_inline uint32_t decode_len(struct rc *rc, struct lzma_len *l, uint32_t pos)
+static always_inline size_t decode_len(struct rc *rc, struct lzma_len *l, size_t pos)
 {
 	size_t node = 1;
 
@@ -228,15 +246,14 @@ static always_inline uint32_t decode_len(struct rc *rc, struct lzma_len *l, uint
 	if (!rc_bit(rc, &l->choice2))
 		return MATCH_MIN + 8 + rc_tree3(rc, l->mid[pos]);
 	while (node < 0x100)
-		node = rc_tree_step(rc, l->high, node);
+		rc_tree_step(rc, l->high, &node);
 	return MATCH_MIN + 16 + node - 0x100;
 }
 
-static always_inline uint32_t decode_dist(struct rc *rc, struct lzma_probs *p, uint32_t len)
+static always_inline size_t decode_dist(struct rc *rc, struct lzma_probs *p, size_t len)
 {
-	uint32_t slot = rc_tree6(rc, p->dist_slot[min(len - MATCH_MIN, 3U)]);
+	size_t slot = rc_tree6(rc, p->dist_slot[min(len - MATCH_MIN, (size_t)3)]), base;
 	unsigned int bits;
-	uint32_t base;
 
 	if (slot < 4)
 		return slot;
@@ -248,78 +265,78 @@ static always_inline uint32_t decode_dist(struct rc *rc, struct lzma_probs *p, u
 	return base + rc_reverse4(rc, p->dist_align);
 }
 
-/* A symbol that repeats an earlier distance. Moves that to the front of the list; returns the length. */
-static always_inline uint32_t decode_rep(struct rc *rc, struct lzma *s, size_t state, size_t pos)
+/* A match at a new distance: puts that in front of the list and returns the length. */
+static always_inline size_t decode_match(struct rc *rc, struct lzma *s, size_t pos)
 {
-	struct lzma_probs *p = &s->probs;
+	size_t len = decode_len(rc, &s->probs.match_len, pos);
+
+	s->rep[3] = s->rep[2];
+	s->rep[2] = s->rep[1];
+	s->rep[1] = s->rep[0];
+	s->rep[0] = decode_dist(rc, &s->probs, len);
+	return len;
+}
+
+/* Bring the distance of a match that repeats another than the last one to the front of the list. */
+static always_inline void decode_older_rep(struct rc *rc, struct lzma *s, struct lzma_state *state)
+{
 	uint32_t dist;
 
-	if (!rc_bit(rc, &p->is_rep0[state])) {
-		if (!rc_bit(rc, &p->is_rep0_long[state][pos]))
-			return 1;
+	if (!rc_bit(rc, &state->is_rep1)) {
+		dist = s->rep[1];
 	} else {
-		if (!rc_bit(rc, &p->is_rep1[state])) {
-			dist = s->rep[1];
+		if (!rc_bit(rc, &state->is_rep2)) {
+			dist = s->rep[2];
 		} else {
-			if (!rc_bit(rc, &p->is_rep2[state])) {
-				dist = s->rep[2];
-			} else {
-				dist = s->rep[3];
-				s->rep[3] = s->rep[2];
-			}
-			s->rep[2] = s->rep[1];
+			dist = s->rep[3];
+			s->rep[3] = s->rep[2];
 		}
-		s->rep[1] = s->rep[0];
-		s->rep[0] = dist;
+		s->rep[2] = s->rep[1];
 	}
-	return decode_len(rc, &p->rep_len, pos);
+	s->rep[1] = s->rep[0];
+	s->rep[0] = dist;
 }
 
 int lzma_decode(struct lzma *s, const uint8_t *in_limit, uint8_t *out_limit)
 {
-	static const uint8_t after_literal[LZMA_STATES] = {0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5};
 	struct rc rc = {s->range, s->code, s->in, s};
-	struct lzma_probs *p = &s->probs;
 	uint8_t *out = s->out, *const dict = s->dict;
-	uint32_t prev = out > dict ? out[-1] : 0;
-	size_t state = s->state;
+	size_t prev = out > dict ? out[-1] : 0;
+	struct lzma_state *state = s->state;
 	int ret = 0;
 
 	while (out < out_limit) {
-		size_t pos = (out - dict) & s->pb_mask;
-		uint32_t len, dist;
+		size_t at = out - dict, pos = at & s->pb_mask, len, dist;
 
 		if (rc.in > in_limit)
 			goto corrupt;
-		if (!rc_bit(&rc, &p->is_match[state][pos])) {
-			size_t row = (((out - dict) & s->lp_mask) << s->lc) +
-				     (prev >> s->prev_shift);
+		if (!rc_bit(&rc, &state->is_match[pos])) {
+			size_t coder = ((at << 8) + prev) & s->lit_mask;
 
-			prev = decode_literal(&rc, &p->literal[LZMA_LIT_CODER * row], state >= 7,
-				out - s->rep[0] - 1);
+			prev = decode_literal(&rc, s->probs.literal + 3 * (coder << s->lc),
+				state->after_match, out, s->rep[0]);
 			*out++ = prev;
-			state = after_literal[state];
+			state = state->on_literal;
 			continue;
 		}
-		if (!rc_bit(&rc, &p->is_rep[state])) {
-			len = decode_len(&rc, &p->match_len, pos);
-			dist = decode_dist(&rc, p, len);
-			s->rep[3] = s->rep[2];
-			s->rep[2] = s->rep[1];
-			s->rep[1] = s->rep[0];
-			s->rep[0] = dist;
-			state = state < 7 ? 7 : 10;
+		if (!rc_bit(&rc, &state->is_rep)) {
+			len = decode_match(&rc, s, pos);
+			state = state->on_match;
+		} else if (rc_bit(&rc, &state->is_rep0)) {
+			decode_older_rep(&rc, s, state);
+			len = decode_len(&rc, &s->probs.rep_len, pos);
+			state = state->on_rep;
+		} else if (rc_bit(&rc, &state->is_rep0_long[pos])) {
+			len = decode_len(&rc, &s->probs.rep_len, pos);
+			state = state->on_rep;
 		} else {
-			len = decode_rep(&rc, s, state, pos);
-			dist = s->rep[0];
-			state = (state < 7 ? 8 : 11) + (len == 1 && state < 7);
+			len = 1;
+			state = state->on_short_rep;
 		}
-		if (dist >= (size_t)(out - dict) || len > (size_t)(out_limit - out))
+		dist = s->rep[0];
+		if (dist >= at || out + len > out_limit)
 			goto corrupt;
-		if ((size_t)(s->out_end - out) >= len + COPY_SLACK)
-			copy_match_fast(out, (size_t)dist + 1, len);
-		else
-			copy_match_exact(out, (size_t)dist + 1, len);
+		copy_match(out, dist + 1, len, s->fast_end);
 		out += len;
 		prev = out[-1];
 	}
@@ -346,12 +363,28 @@ bool lzma_finished(struct lzma *s)
 
 int lzma_start(struct lzma *s, const uint8_t *in)
 {
-	if (in[0] != 0)
-		return -EINVAL;
 	s->range = UINT32_MAX;
 	s->code = (uint32_t)in[1] << 24 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 8 | in[4];
 	s->in = in + 5;
-	return 0;
+	return in[0] == 0 && s->code < s->range ? 0 : -EINVAL;
+}
+
+static void reset_states(struct lzma *s)
+{
+	for (unsigned int i = 0; i < LZMA_STATES; i++) {
+		struct lzma_state *state = &s->states[i];
+		bool literal = i < 7; /* the last symbol was one */
+
+		for (unsigned int pos = 0; pos < LZMA_POS_MAX; pos++)
+			state->is_match[pos] = state->is_rep0_long[pos] = PROB_INIT;
+		state->is_rep = state->is_rep0 = state->is_rep1 = state->is_rep2 = PROB_INIT;
+		state->after_match = !literal;
+		state->on_literal = &s->states[i < 4 ? 0 : i < 10 ? i - 3 : i - 6];
+		state->on_match = &s->states[literal ? 7 : 10];
+		state->on_rep = &s->states[literal ? 8 : 11];
+		state->on_short_rep = &s->states[literal ? 9 : 11];
+	}
+	s->state = &s->states[0];
 }
 
 void lzma_reset_state(struct lzma *s)
@@ -364,8 +397,8 @@ void lzma_reset_state(struct lzma *s)
 		s->adapt[0][v] = v + (((1 << PROB_BITS) - v) >> PROB_SHIFT);
 		s->adapt[1][v] = v - (v >> PROB_SHIFT);
 	}
+	reset_states(s);
 	memset(s->rep, 0, sizeof(s->rep));
-	s->state = 0;
 }
 
 int lzma_set_props(struct lzma *s, uint8_t props)
@@ -380,8 +413,7 @@ int lzma_set_props(struct lzma *s, uint8_t props)
 	if (lc + lp > 4)
 		return -EINVAL;
 	s->lc = lc;
-	s->prev_shift = 8 - lc;
-	s->lp_mask = (1U << lp) - 1;
-	s->pb_mask = (1U << pb) - 1;
+	s->lit_mask = (0x100UL << lp) - (0x100 >> lc);
+	s->pb_mask = (1UL << pb) - 1;
 	return 0;
 }

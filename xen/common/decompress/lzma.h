@@ -13,6 +13,15 @@
 /* Most bytes that the range decoder reads for one symbol, renormalisation included. */
 #define LZMA_SYMBOL_IN 20
 
+/* What kinds the last symbols were; the probabilities that depend on it; and where it goes next. */
+struct lzma_state {
+	uint16_t is_match[LZMA_POS_MAX];
+	uint16_t is_rep0_long[LZMA_POS_MAX];
+	uint16_t is_rep, is_rep0, is_rep1, is_rep2;
+	bool after_match; /* the last symbol was not a literal */
+	struct lzma_state *on_literal, *on_match, *on_rep, *on_short_rep;
+};
+
 struct lzma_len {
 	uint16_t choice, choice2;
 	uint16_t low[LZMA_POS_MAX][8];
@@ -22,12 +31,6 @@ struct lzma_len {
 
 /* Adaptive probabilities, each the chance of a 0 bit in units of 1/2048. */
 struct lzma_probs {
-	uint16_t is_match[LZMA_STATES][LZMA_POS_MAX];
-	uint16_t is_rep[LZMA_STATES];
-	uint16_t is_rep0[LZMA_STATES];
-	uint16_t is_rep1[LZMA_STATES];
-	uint16_t is_rep2[LZMA_STATES];
-	uint16_t is_rep0_long[LZMA_STATES][LZMA_POS_MAX];
 	uint16_t dist_slot[4][64];
 	uint16_t dist_special[128];
 	uint16_t dist_align[16];
@@ -36,16 +39,16 @@ struct lzma_probs {
 };
 
 struct lzma {
-	uint32_t range, code;
-	const uint8_t *in;	 /* next byte for the range decoder */
-	uint8_t *dict, *out;	 /* start of the window; next byte to write */
-	uint8_t *out_end;	 /* end of the whole buffer, for the fast copy */
-	unsigned int lc;	 /* bits of the byte before that select the literal coder */
-	unsigned int prev_shift; /* 8 - lc */
-	uint32_t lp_mask;	 /* position bits that select the literal coder */
-	uint32_t pb_mask;	 /* position bits that select the other coders */
-	unsigned int state;	 /* kinds of the last symbols, 0..11 */
-	uint32_t rep[4];	 /* last distances, minus one */
+	size_t range, code;
+	const uint8_t *in;   /* next byte for the range decoder */
+	uint8_t *dict, *out; /* start of the window; next byte to write */
+	uint8_t *fast_end;   /* of the whole buffer, see fast_end_of() */
+	unsigned int lc;     /* bits of the byte before that select the literal coder */
+	size_t lit_mask;     /* these bits and those of the position, in (position << 8 | byte) */
+	size_t pb_mask;	     /* position bits that select the other coders */
+	uint32_t rep[4];     /* last distances, minus one */
+	struct lzma_state *state;
+	struct lzma_state states[LZMA_STATES];
 	uint16_t adapt[2][2048]; /* by the bit that came: the probability that follows each one */
 	struct lzma_probs probs;
 };

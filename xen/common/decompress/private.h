@@ -55,14 +55,12 @@ static always_inline void copy8(uint8_t *dst, const uint8_t *src)
 /* Room that copy_match_fast() may scribble on after the last byte asked for. */
 #define COPY_SLACK 8
 
-/*
- * Append @len bytes found @dist bytes back to the output at @dst. The caller has checked that
- * @dist is in 1..(bytes already produced) and that @len + COPY_SLACK bytes of room are left.
- */
+/* copy_match() with COPY_SLACK bytes of room behind. */
 static always_inline void copy_match_fast(uint8_t *dst, size_t dist, size_t len)
 {
 	const uint8_t *src = dst - dist;
 	uint8_t *end = dst + len;
+	ptrdiff_t back;
 
 	if (dist < 8) {
 		/*
@@ -82,20 +80,34 @@ static always_inline void copy_match_fast(uint8_t *dst, size_t dist, size_t len)
 		if (dst >= end)
 			return;
 	}
+	back = src - dst;
 	do {
-		copy8(dst, src);
+		copy8(dst, dst + back);
 		dst += 8;
-		src += 8;
 	} while (dst < end);
 }
 
-/* As copy_match_fast(), but writes exactly @len bytes. */
-static inline void copy_match_exact(uint8_t *dst, size_t dist, size_t len)
+/* How far into a buffer of @cap bytes at @out copy_match_fast() may be used. */
+static inline uint8_t *fast_end_of(uint8_t *out, size_t cap)
 {
-	const uint8_t *src = dst - dist;
+	return out + cap - min(cap, (size_t)COPY_SLACK);
+}
 
-	while (len--)
-		*dst++ = *src++;
+/*
+ * Append @len bytes found @dist bytes back to the output at @dst. The caller has checked that
+ * @dist is in 1..(bytes already produced) and that there is room. @fast_end: from fast_end_of().
+ */
+static always_inline void copy_match(
+	uint8_t *dst, size_t dist, size_t len, const uint8_t *fast_end)
+{
+	uint8_t *end = dst + len;
+
+	if (likely(end <= fast_end)) {
+		copy_match_fast(dst, dist, len);
+	} else {
+		for (; dst < end; dst++)
+			*dst = dst[-(ptrdiff_t)dist];
+	}
 }
 
 /* CRC-32 of IEEE 802.3 (gzip, xz) over a whole buffer. */

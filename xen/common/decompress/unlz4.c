@@ -26,7 +26,7 @@
 
 struct lz4 {
 	const uint8_t *in, *end;
-	uint8_t *out, *out_end;
+	uint8_t *out, *out_end, *fast_end;
 };
 
 /* Lengths of 15 and more continue in bytes up to one that is not 255. */
@@ -63,16 +63,13 @@ static inline int copy_literals(struct lz4 *s, const uint8_t **in, const uint8_t
 	return 0;
 }
 
-static inline int copy_match(struct lz4 *s, const uint8_t *window, size_t dist, size_t len)
+static inline int append_match(struct lz4 *s, const uint8_t *window, size_t dist, size_t len)
 {
 	if (!dist || dist > (size_t)(s->out - window))
 		return -EINVAL;
 	if (len > (size_t)(s->out_end - s->out))
 		return -ENOSPC;
-	if ((size_t)(s->out_end - s->out) - len >= COPY_SLACK)
-		copy_match_fast(s->out, dist, len);
-	else
-		copy_match_exact(s->out, dist, len);
+	copy_match(s->out, dist, len, s->fast_end);
 	s->out += len;
 	return 0;
 }
@@ -104,7 +101,7 @@ static int expand_block(struct lz4 *s, size_t size, const uint8_t *window)
 		len = token & 15;
 		if (len == 15 && long_length(&in, end, &len))
 			return -EINVAL;
-		ret = copy_match(s, window, dist, len + MIN_MATCH);
+		ret = append_match(s, window, dist, len + MIN_MATCH);
 		if (ret)
 			return ret;
 	}
@@ -206,7 +203,7 @@ static int expand_frame(struct lz4 *s)
 
 int unlz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_cap, size_t *out_len)
 {
-	struct lz4 s = {in, in + in_len, out, out + out_cap};
+	struct lz4 s = {in, in + in_len, out, out + out_cap, fast_end_of(out, out_cap)};
 	int ret = get_le32(in) == MAGIC_LEGACY ? expand_legacy(&s) : expand_frame(&s);
 
 	*out_len = s.out - out;

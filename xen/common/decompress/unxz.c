@@ -173,7 +173,7 @@ static int lzma2_coded_chunk(struct xz *xz, uint8_t control, bool *need_props)
 	in_end = xz->in + in_len;
 	l->out = xz->out;
 	if (lzma_start(l, xz->in) || lzma_decode(l, in_end, xz->out + out_len) ||
-		!lzma_finished(l) || l->in != in_end)
+		l->in > in_end || !lzma_finished(l) || l->in != in_end)
 		return -EINVAL;
 	xz->in = in_end;
 	xz->out += out_len;
@@ -203,7 +203,7 @@ static int unlzma2(struct xz *xz)
 	bool need_dict = true, need_props = true;
 	int ret;
 
-	xz->lzma->out_end = xz->out_end;
+	xz->lzma->fast_end = fast_end_of(xz->out, xz->out_end - xz->out);
 	for (;;) {
 		uint8_t control;
 

@@ -30,7 +30,7 @@ struct frame {
 
 struct zstd {
 	const uint8_t *in, *end; /* rest of the input */
-	uint8_t *start, *out, *out_end;
+	uint8_t *start, *out, *out_end, *fast_end;
 	uint32_t rep[3];
 	const uint8_t *literal, *literal_end; /* of the current block */
 	struct huf_table huf;
@@ -232,21 +232,16 @@ static always_inline uint32_t resolve_offset(struct zstd *s, uint64_t value, uin
 
 static always_inline int run_sequence(struct zstd *s, uint32_t lit_len, uint32_t len, uint32_t dist)
 {
-	size_t room = s->out_end - s->out;
-
 	if (lit_len > (size_t)(s->literal_end - s->literal))
 		return -EINVAL;
-	if (room < (size_t)lit_len + len)
+	if ((size_t)(s->out_end - s->out) < (size_t)lit_len + len)
 		return -ENOSPC;
 	memcpy(s->out, s->literal, lit_len);
 	s->literal += lit_len;
 	s->out += lit_len;
 	if (!dist || dist > (size_t)(s->out - s->start))
 		return -EINVAL;
-	if (room - lit_len - len >= COPY_SLACK)
-		copy_match_fast(s->out, dist, len);
-	else
-		copy_match_exact(s->out, dist, len);
+	copy_match(s->out, dist, len, s->fast_end);
 	s->out += len;
 	return 0;
 }
@@ -404,6 +399,7 @@ int unzstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_cap, size_
 	s->end = in + in_len;
 	s->start = s->out = out;
 	s->out_end = out + out_cap;
+	s->fast_end = fast_end_of(out, out_cap);
 	ret = decode_frame(s);
 	*out_len = s->out - out;
 	xfree(s);

@@ -3,8 +3,9 @@
  * Decompression of kernel images held in memory.
  *
  * Every decoder writes straight into the caller's buffer and uses it as its own window, so besides
- * a few tens of kilobytes of tables there is no working memory. Bytes after the end of the
- * compressed stream are ignored: boot images carry padding and size words there.
+ * some tens of kilobytes of tables there is no working memory. Bytes after the end of the compressed
+ * stream are ignored: boot images carry padding and size words there. (A legacy lz4 frame has no
+ * end mark; there, just the four bytes of a size word are.)
  */
 
 #ifndef XEN_DECOMPRESS_H
@@ -13,8 +14,8 @@
 #include <xen/types.h>
 
 /*
- * Name of the compressed format that starts at @in: "gzip", "xz", "zstd", "lz4", "lzma" or
- * "bzip2". NULL when the bytes carry no known magic number.
+ * Name of the compressed format that starts at @in: "gzip", "xz", "zstd" or "lz4". NULL when the
+ * bytes carry no known magic number.
  */
 const char *decompress_format(const void *in, size_t in_len);
 
