@@ -14,13 +14,23 @@
 
 struct domain *alloc_domain_struct(void)
 {
-	BUILD_BUG_ON(sizeof(struct domain) <= PAGE_SIZE);
+	BUILD_BUG_ON(sizeof(struct domain) > PAGE_SIZE);
 	return alloc_xenheap_page(); /* page_info.owner holds its frame number */
 }
 
 struct vcpu *alloc_vcpu_struct(void)
 {
 	return xzalloc(struct vcpu);
+}
+
+void free_domain_struct(struct domain *d)
+{
+	free_xenheap_page(d);
+}
+
+void free_vcpu_struct(struct vcpu *v)
+{
+	xfree(v);
 }
 
 /* --- Creation --------------------------------------------------------------------------------------------- */
@@ -63,6 +73,7 @@ void arch_domain_destroy(struct domain *d)
 		free_xenheap_page(l3);
 	if (d->shared_info)
 		free_xenheap_page(d->shared_info);
+	xfree(d->arch.e820);
 	rangeset_destroy(d->arch.ioport_caps);
 	d->arch.perdomain_l3 = NULL;
 	d->arch.ioport_caps = NULL;

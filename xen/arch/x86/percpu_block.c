@@ -8,7 +8,10 @@
 #include <xen/sched.h>
 #include <asm/msr-index.h>
 #include <asm/percpu_block.h>
+#include <asm/flushtlb.h>
 #include <asm/setup.h>
+#include <asm/smpboot.h>
+#include <asm/traps.h>
 
 struct tss {
 	u32 reserved0;
@@ -21,7 +24,6 @@ struct tss {
 
 extern char __per_cpu_start[], __per_cpu_end[];
 extern const char percpu_entry_page[], percpu_entry_cstar[], percpu_entry_sysenter[];
-extern const char idt_table[];
 
 unsigned long per_cpu_offsets[NR_CPUS];
 static u64 *gdt_pages[NR_CPUS];
@@ -128,6 +130,11 @@ int percpu_alloc(unsigned int cpu)
 void *percpu_stack_top(unsigned int cpu)
 {
 	return block_info(cpu);
+}
+
+void tlb_load_cr3(u64 cr3)
+{
+	write_cr3_flush(cr3);
 }
 
 void load_gdt(unsigned long base)

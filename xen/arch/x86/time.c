@@ -37,6 +37,18 @@ static always_inline u64 scale_ticks(u64 ticks, struct tsc_scale s)
 	return (unsigned __int128)ticks * s.mul >> 32;
 }
 
+/* a * b / c without losing the upper half; the quotient must fit. */
+static u64 muldiv64(u64 a, u64 b, u64 c)
+{
+	u64 hi, lo;
+
+	__asm__("mulq %3" : "=a"(lo), "=d"(hi) : "0"(a), "rm"(b));
+	if (hi >= c)
+		return ~0ULL;
+	__asm__("divq %4" : "=a"(lo), "=d"(hi) : "0"(lo), "1"(hi), "rm"(c));
+	return lo;
+}
+
 static void set_scale(struct tsc_scale *s, u64 hz)
 {
 	u64 t = hz;
@@ -74,7 +86,7 @@ u64 tsc_to_ns(u64 ticks)
 
 u64 ns_to_tsc(u64 ns)
 {
-	return (unsigned __int128)ns * cpu_khz / 1000000;
+	return muldiv64(ns, cpu_khz, 1000000);
 }
 
 u64 stime_to_tsc(s_time_t when)
@@ -224,13 +236,14 @@ static void calibrate(void *unused)
 
 	epoch_ticks += (count - epoch_count_last) & platform->mask;
 	epoch_count_last = count;
-	hz = (unsigned __int128)(tsc - epoch_tsc) * platform->hz / (epoch_ticks ? epoch_ticks : 1);
-	truth = (unsigned __int128)epoch_ticks * 1000000000 / platform->hz;
+	hz = muldiv64(tsc - epoch_tsc, platform->hz, epoch_ticks ? epoch_ticks : 1);
+	truth = muldiv64(epoch_ticks, 1000000000, platform->hz);
 	error = now - truth; /* positive: we are ahead, run slower */
 	/* A slip of half a period or more is no drift (the machine stood still): keep the rate. */
 	if (hz > 0 && error < calibration_period / 8 && error > -calibration_period / 8) {
 		cpu_khz = hz / 1000;
-		hz += (__int128)hz * error / calibration_period;
+		hz += error < 0 ? -(s64)muldiv64(hz, -error, calibration_period)
+				: (s64)muldiv64(hz, error, calibration_period);
 		set_scale(&scale, hz);
 		set_clock(tsc, now, scale);
 		on_selected_cpus(&cpu_online_map, refresh_all_vcpus, NULL, false);
@@ -240,15 +253,16 @@ static void calibrate(void *unused)
 
 static void __init calibrate_first(void)
 {
-	u64 t0, t1, c0, c1, goal = platform->hz / 20;
+	u64 t0, t1, c0, c1, hz, goal = platform->hz / 20;
 	struct tsc_scale scale;
 
 	c0 = sample(&t0);
 	while (((platform->read() - c0) & platform->mask) < goal)
 		cpu_relax();
 	c1 = sample(&t1);
-	cpu_khz = (unsigned __int128)(t1 - t0) * platform->hz / ((c1 - c0) & platform->mask) / 1000;
-	set_scale(&scale, (unsigned __int128)(t1 - t0) * platform->hz / ((c1 - c0) & platform->mask));
+	hz = muldiv64(t1 - t0, platform->hz, (c1 - c0) & platform->mask);
+	cpu_khz = hz / 1000;
+	set_scale(&scale, hz);
 	epoch_tsc = t1;
 	epoch_count_last = c1;
 	set_clock(t1, 0, scale);
@@ -321,12 +335,16 @@ void update_domain_wallclock_time(struct domain *d)
 
 void do_settime(u64 secs, u32 nsecs, u64 when)
 {
-	unsigned __int128 x = (unsigned __int128)secs * 1000000000 + nsecs - when;
+	u64 back = when / 1000000000, back_ns = when % 1000000000;
 	struct domain *d;
 
+	if (nsecs < back_ns) {
+		nsecs += 1000000000;
+		back++;
+	}
 	spin_lock(&wc_lock);
-	wc_sec = x / 1000000000;
-	wc_nsec = x % 1000000000;
+	wc_sec = secs - back;
+	wc_nsec = nsecs - back_ns;
 	spin_unlock(&wc_lock);
 	for_each_domain (d)
 		update_domain_wallclock_time(d);
@@ -368,7 +386,7 @@ static void show_time(unsigned char key)
 {
 	u64 tsc, count = sample(&tsc);
 	u64 ticks = epoch_ticks + ((count - epoch_count_last) & platform->mask);
-	s64 truth = (unsigned __int128)ticks * 1000000000 / platform->hz;
+	s64 truth = muldiv64(ticks, 1000000000, platform->hz);
 
 	printk("Platform timer %s: %ld us since boot, system time differs by %ld ns\n", platform->name,
 		(long)(truth / 1000), (long)(NOW() - truth));

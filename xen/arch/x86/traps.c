@@ -10,13 +10,6 @@
 #include <asm/setup.h>
 #include <asm/traps.h>
 
-struct idt_entry {
-	u16 offset_low, selector;
-	u8 ist, type;
-	u16 offset_mid;
-	u32 offset_high, zero;
-};
-
 struct idt_entry idt_table[256] __section(".data.page_aligned") __aligned(4096);
 
 static void __init set_gate(unsigned int n, const void *handler, unsigned int dpl, unsigned int ist)

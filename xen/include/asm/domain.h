@@ -59,6 +59,8 @@ struct arch_domain {
 	unsigned long pirq_eoi_map_mfn;
 	unsigned long *pirq_eoi_map;
 	bool auto_unmask;
+	struct e820_entry *e820; /* XENMEM_set_memory_map */
+	unsigned int nr_e820;
 	u32 pci_cf8; /* the address it wrote to port 0xcf8 */
 };
 

@@ -22,8 +22,6 @@ unsigned long raw_copy_from_guest(void *dst, const void *src, unsigned long n);
 unsigned long raw_copy_to_guest(void *dst, const void *src, unsigned long n);
 unsigned long raw_clear_guest(void *dst, unsigned long n);
 
-#endif
-
 /* Read n (1 or 2) 64-bit words: the short way for hot paths. False on a fault or a bad address. */
 static always_inline bool get_guest_u64(u64 *dst, const void *src, unsigned int n)
 {
@@ -52,3 +50,5 @@ fault:
 	clac();
 	return false;
 }
+
+#endif

@@ -16,6 +16,9 @@ void pv_inject_trap(struct cpu_user_regs *regs, unsigned int vector, u32 error_c
 void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long addr, u32 error_code);
 #define pv_inject_gp(regs, ec) pv_inject_trap(regs, 13, ec)
 
+/* Another kernel page-table root for the current vCPU. -EINVAL. */
+int pv_new_baseptr(unsigned long mfn);
+
 /* Entry points from entry.S. */
 void pv_deliver_event(struct cpu_user_regs *regs);
 void pv_deliver_nmi(struct cpu_user_regs *regs);

@@ -5,6 +5,14 @@
 #include <public/xen.h>
 #include <xen/console.h>
 
+struct idt_entry {
+	u16 offset_low, selector;
+	u8 ist, type;
+	u16 offset_mid;
+	u32 offset_high, zero;
+};
+extern struct idt_entry idt_table[256];
+
 #define DECLARE_TRAP(n) void n(struct cpu_user_regs *regs)
 DECLARE_TRAP(do_divide_error);
 DECLARE_TRAP(do_debug);

@@ -56,27 +56,40 @@ static int unpin(struct mmuext_op *op, struct domain *d)
 
 /* --- Base pointers --------------------------------------------------------------------------------- */
 
-static int new_baseptr(struct mmuext_op *op, struct domain *d)
+static int change_kernel_root(struct vcpu *v, mfn_t new)
 {
-	struct vcpu *v = current;
-	mfn_t old = maddr_to_mfn(v->arch.cr3_kernel & PTE_ADDR_MASK);
+	mfn_t old = maddr_to_mfn(v->arch.cr3_kernel);
 	int rc;
 
-	if (d != v->domain)
-		return -EPERM;
-	if (op->arg1.mfn == mfn_x(old)) {
+	if (mfn_eq(new, old)) {
 		write_ptbase(v);
 		return 0;
 	}
-	if (!op_page(op))
+	if (!mfn_valid(new))
 		return -EINVAL;
-	rc = get_page_and_type(op_page(op), d, PGT_l4);
+	rc = get_page_and_type(mfn_to_page(new), v->domain, PGT_l4);
 	if (rc)
 		return rc;
-	v->arch.cr3_kernel = mfn_to_maddr(_mfn(op->arg1.mfn));
+	v->arch.cr3_kernel = mfn_to_maddr(new);
 	write_ptbase(v);
 	put_page_and_type(mfn_to_page(old));
 	return 0;
+}
+
+static int new_baseptr(struct mmuext_op *op, struct domain *d)
+{
+	return d == current->domain ? change_kernel_root(current, _mfn(op->arg1.mfn)) : -EPERM;
+}
+
+int pv_new_baseptr(unsigned long mfn)
+{
+	struct domain *d = current->domain;
+	int rc;
+
+	spin_lock(&d->arch.mm_lock);
+	rc = change_kernel_root(current, _mfn(mfn));
+	spin_unlock(&d->arch.mm_lock);
+	return rc;
 }
 
 static int new_user_baseptr(struct mmuext_op *op, struct domain *d)

@@ -2,6 +2,7 @@
  * The hypervisor's own address space: direct map, frame table, machine-to-physical table, device
  * mappings. Everything here lives in slots 256-271, whose L3 tables are shared by all address spaces.
  */
+#include <xen/errno.h>
 #include <xen/lib.h>
 #include <xen/mm.h>
 #include <xen/sched.h>

@@ -5,6 +5,7 @@
  * types are held only by frames whose contents have been validated (mm/validate.c), so what the CPU
  * walks was checked, and nobody can have it mapped writable meanwhile.
  */
+#include <xen/errno.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <asm/pgtable.h>

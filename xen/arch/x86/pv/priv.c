@@ -1,12 +1,12 @@
 /* Privileged instructions of PV guests: port I/O, control and debug registers, MSRs, CPUID ... */
 #include <xen/errno.h>
 #include <xen/lib.h>
+#include <xen/pci.h>
 #include <xen/sched.h>
 #include <asm/fpu.h>
 #include <asm/guest_access.h>
 #include <asm/insn.h>
 #include <asm/msr-index.h>
-#include <asm/pci.h>
 #include <asm/pgtable.h>
 #include <asm/pv.h>
 
@@ -53,17 +53,26 @@ static bool pci_config_port(unsigned int port, unsigned int bytes)
 	return (port == 0xcf8 && bytes == 4) || (port >= 0xcfc && port + bytes <= 0xd00);
 }
 
+/* The register that 0xcfc + n stands for; false when the address register selects none. */
+static bool cf8_register(u32 cf8, unsigned int port, u32 *sbdf, unsigned int *reg)
+{
+	*sbdf = cf8 >> 8 & 0xffff;
+	*reg = (cf8 & 0xfc) | (port & 3) | (cf8 >> 16 & 0xf00);
+	return cf8 >> 31;
+}
+
 static u32 guest_in(struct domain *d, unsigned int port, unsigned int bytes)
 {
-	u32 val = ~0u;
+	u32 val = ~0u, sbdf;
+	unsigned int reg;
 
 	if (pci_config_port(port, bytes)) {
 		if (!is_hardware_domain(d))
 			return val;
 		if (port == 0xcf8)
 			return d->arch.pci_cf8;
-		pci_cf8_access(d->arch.pci_cf8, port, bytes, false, &val);
-		return val;
+		return cf8_register(d->arch.pci_cf8, port, &sbdf, &reg) ? pci_conf_read(sbdf, reg, bytes)
+									: val;
 	}
 	return rangeset_contains_range(d->arch.ioport_caps, port, port + bytes - 1)
 		? port_in(port, bytes)
@@ -72,13 +81,16 @@ static u32 guest_in(struct domain *d, unsigned int port, unsigned int bytes)
 
 static void guest_out(struct domain *d, unsigned int port, unsigned int bytes, u32 val)
 {
+	unsigned int reg;
+	u32 sbdf;
+
 	if (pci_config_port(port, bytes)) {
 		if (!is_hardware_domain(d))
 			return;
 		if (port == 0xcf8)
 			d->arch.pci_cf8 = val;
-		else
-			pci_cf8_access(d->arch.pci_cf8, port, bytes, true, &val);
+		else if (cf8_register(d->arch.pci_cf8, port, &sbdf, &reg))
+			pci_conf_write(sbdf, reg, bytes, val);
 	} else if (rangeset_contains_range(d->arch.ioport_caps, port, port + bytes - 1)) {
 		port_out(port, bytes, val);
 	}
@@ -172,7 +184,6 @@ static int write_cr(struct cpu_user_regs *regs, const struct insn *in)
 {
 	struct vcpu *v = current;
 	u64 val = *insn_reg(regs, in->rm);
-	struct mmuext_op op = { .cmd = MMUEXT_NEW_BASEPTR };
 
 	switch (in->reg) {
 	case 0:
@@ -185,8 +196,7 @@ static int write_cr(struct cpu_user_regs *regs, const struct insn *in)
 		v->vcpu_info->arch.cr2 = val;
 		return 1;
 	case 3:
-		op.arg1.mfn = val >> PAGE_SHIFT;
-		return pv_new_baseptr(&op) == 0;
+		return pv_new_baseptr(val >> PAGE_SHIFT) == 0;
 	case 4:
 		/* What we run with is ours; the guest may only repeat what it sees. */
 		return val == v->arch.cr4 ||

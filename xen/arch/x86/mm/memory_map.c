@@ -1,0 +1,110 @@
+/* The memory maps that guests ask for: the machine's for dom0, a made-up one for others. */
+#include <public/memory.h>
+#include <xen/acpi.h>
+#include <xen/errno.h>
+#include <xen/hypercall.h>
+#include <xen/lib.h>
+#include <xen/sched.h>
+#include <asm/setup.h>
+
+/* The interrupt controllers' pages are reserved whatever the firmware says: dom0 puts no device there. */
+static unsigned int machine_map(struct e820_entry *out, unsigned int max)
+{
+	unsigned int n = 0;
+	bool lapic_done = false;
+
+	for (unsigned int i = 0; i < e820_raw.nr && n < max; i++)
+		out[n++] = e820_raw.map[i];
+	for (unsigned int i = 0; i <= acpi_info.nr_ioapics && n < max; i++) {
+		u64 a = lapic_done ? acpi_info.ioapics[i - 1].address : acpi_info.lapic_address;
+		unsigned int j;
+
+		lapic_done = true;
+		for (j = 0; j < n; j++)
+			if (a >= out[j].addr && a < out[j].addr + out[j].size)
+				break;
+		if (j < n || !a)
+			continue;
+		/* Keep the order by address. */
+		for (j = n++; j > 0 && out[j - 1].addr > a; j--)
+			out[j] = out[j - 1];
+		out[j] = (struct e820_entry){ a & PAGE_MASK, PAGE_SIZE, E820_RESERVED };
+	}
+	return n;
+}
+
+static long copy_map(XEN_GUEST_HANDLE_PARAM(void) arg, const struct e820_entry *map, unsigned int nr)
+{
+	struct xen_memory_map m;
+
+	if (copy_from_guest(&m, guest_handle_cast(arg, xen_memory_map_t), 1))
+		return -EFAULT;
+	m.nr_entries = min(m.nr_entries, nr);
+	if (raw_copy_to_guest(m.buffer.p, map, m.nr_entries * sizeof(*map)) ||
+		copy_to_guest(guest_handle_cast(arg, xen_memory_map_t), &m, 1))
+		return -EFAULT;
+	return 0;
+}
+
+static long get_machine_map(XEN_GUEST_HANDLE_PARAM(void) arg)
+{
+	unsigned int max = e820_raw.nr + acpi_info.nr_ioapics + 1;
+	struct e820_entry *map;
+	long rc;
+
+	if (!is_control_domain(current->domain))
+		return -EPERM;
+	map = xmalloc_array(struct e820_entry, max);
+	if (!map)
+		return -ENOMEM;
+	rc = copy_map(arg, map, machine_map(map, max));
+	xfree(map);
+	return rc;
+}
+
+static long set_domain_map(XEN_GUEST_HANDLE_PARAM(void) arg)
+{
+	struct xen_foreign_memory_map fm;
+	struct e820_entry *map, *old;
+	struct domain *d;
+
+	if (copy_from_guest(&fm, guest_handle_cast(arg, xen_foreign_memory_map_t), 1))
+		return -EFAULT;
+	if (fm.map.nr_entries > E820_MAX)
+		return -EINVAL;
+	d = rcu_lock_domain_by_any_id(fm.domid);
+	if (!d)
+		return -ESRCH;
+	if (!is_control_domain(current->domain))
+		return -EPERM;
+	map = xmalloc_array(struct e820_entry, fm.map.nr_entries);
+	if (!map)
+		return -ENOMEM;
+	if (raw_copy_from_guest(map, fm.map.buffer.p, fm.map.nr_entries * sizeof(*map))) {
+		xfree(map);
+		return -EFAULT;
+	}
+	spin_lock(&d->page_alloc_lock);
+	old = d->arch.e820;
+	d->arch.e820 = map;
+	d->arch.nr_e820 = fm.map.nr_entries;
+	spin_unlock(&d->page_alloc_lock);
+	xfree(old);
+	return 0;
+}
+
+long arch_memory_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
+{
+	struct domain *d = current->domain;
+
+	switch (cmd & 0x3f) {
+	case XENMEM_machine_memory_map:
+		return get_machine_map(arg);
+	case XENMEM_memory_map:
+		return d->arch.e820 ? copy_map(arg, d->arch.e820, d->arch.nr_e820) : -ENOSYS;
+	case XENMEM_set_memory_map:
+		return set_domain_map(arg);
+	default:
+		return -ENOSYS;
+	}
+}
