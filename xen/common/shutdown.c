@@ -25,7 +25,7 @@ noreturn void hwdom_shutdown(unsigned int reason)
 	switch (reason) {
 	case SHUTDOWN_poweroff:
 		printk(XENLOG_ALWAYS "Hardware Dom0 halted: halting machine\n");
-		machine_halt();
+		machine_power_off();
 	case SHUTDOWN_reboot:
 		printk(XENLOG_ALWAYS "Hardware Dom0 shutdown: rebooting machine\n");
 		machine_restart(0);

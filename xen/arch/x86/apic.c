@@ -247,9 +247,15 @@ void apic_send_ipi_mask(const cpumask_t *mask, u8 vector)
 			apic_send_ipi(cpu, vector);
 }
 
+/* Without a destination: an NMI handler may do this while it interrupts icr_write(). */
 void apic_send_ipi_self(u8 vector)
 {
-	apic_send_ipi(smp_processor_id(), vector);
+	if (x2apic_enabled) {
+		wrmsr(MSR_X2APIC_FIRST + APIC_SELF_IPI / 16, vector);
+		return;
+	}
+	icr_wait();
+	apic_write(APIC_ICR, APIC_DM_FIXED | APIC_ICR_ASSERT | APIC_ICR_SELF | vector);
 }
 
 void apic_send_nmi(unsigned int cpu)

@@ -395,7 +395,7 @@ int msi_restore(u32 sbdf)
 	return pdev ? 0 : -ENODEV;
 }
 
-int msix_prepare(u32 sbdf, bool prepare)
+int msix_prepare(u32 sbdf)
 {
 	struct pci_dev *pdev;
 	int rc = 0;

@@ -146,13 +146,12 @@ static int may_bind(struct irq_desc *desc, const struct domain *d, bool will_sha
 {
 	if (desc->action || desc->handler == &no_irq_controller)
 		return -EBUSY;
-	if (!desc->nr_guests)
-		return 0;
-	if (!will_share || !desc->shareable || desc->nr_guests == IRQ_MAX_GUESTS)
-		return -EBUSY;
 	for (unsigned int i = 0; i < desc->nr_guests; i++)
 		if (desc->guest[i].d == d)
-			return -EBUSY;
+			return -EEXIST;
+	if (desc->nr_guests &&
+		(!will_share || !desc->shareable || desc->nr_guests == IRQ_MAX_GUESTS))
+		return -EBUSY;
 	return 0;
 }
 
@@ -282,23 +281,19 @@ void irq_deliver_to_guests(struct irq_desc *desc)
 		send_guest_pirq(to[i].d, to[i].port);
 }
 
-int pirq_guest_eoi(struct domain *d, unsigned int pirq, evtchn_port_t *port)
+int pirq_guest_eoi(struct domain *d, unsigned int pirq)
 {
 	unsigned long flags;
 	struct irq_desc *desc = lock_pirq(d, pirq, &flags);
 	struct irq_guest *g;
 
-	*port = 0;
 	if (!desc)
 		return -EINVAL;
 	g = find_guest(desc, d, pirq);
-	if (g) {
-		*port = g->port;
-		if (g->in_flight) {
-			g->in_flight = false;
-			if (!--desc->nr_in_flight)
-				irq_end(desc);
-		}
+	if (g && g->in_flight) {
+		g->in_flight = false;
+		if (!--desc->nr_in_flight)
+			irq_end(desc);
 	}
 	spin_unlock_irqrestore(&desc->lock, flags);
 	return 0;
@@ -306,9 +301,7 @@ int pirq_guest_eoi(struct domain *d, unsigned int pirq, evtchn_port_t *port)
 
 void pirq_guest_unmask(struct domain *d, unsigned int pirq)
 {
-	evtchn_port_t port;
-
-	(void)pirq_guest_eoi(d, pirq, &port); /* nothing mapped, nothing to unmask */
+	(void)pirq_guest_eoi(d, pirq); /* nothing mapped, nothing to unmask */
 }
 
 void pirq_set_affinity(struct domain *d, unsigned int pirq, unsigned int cpu)

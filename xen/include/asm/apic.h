@@ -35,6 +35,7 @@ struct cpu_user_regs;
 #define APIC_TIMER_COUNT 0x390
 #define APIC_TIMER_DIV   0x3e0
 #define  APIC_TIMER_DIV_1 0xbu
+#define APIC_SELF_IPI  0x3f0 /* x2APIC mode only */
 
 /* Delivery modes, of the ICR and of LVT entries. */
 #define APIC_DM_FIXED   0x000u
@@ -45,6 +46,7 @@ struct cpu_user_regs;
 #define APIC_ICR_BUSY   (1u << 12)
 #define APIC_ICR_ASSERT (1u << 14)
 #define APIC_ICR_LEVEL  (1u << 15)
+#define APIC_ICR_SELF   (1u << 18)
 #define APIC_LVT_LOW    (1u << 13)
 #define APIC_LVT_LEVEL  (1u << 15)
 #define APIC_LVT_MASKED (1u << 16)

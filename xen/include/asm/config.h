@@ -88,5 +88,6 @@
 #define VECTOR_CALL_FUNCTION 0xfc
 #define VECTOR_INVALIDATE    0xfb
 #define VECTOR_APIC_TIMER    0xfa
+#define VECTOR_NMI_DEFERRED  0xf9 /* what an NMI wants done but must not do itself */
 
 #endif

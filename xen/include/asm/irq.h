@@ -113,8 +113,8 @@ int domain_free_pirq(const struct domain *d, bool gsi, unsigned int n);
 int domain_map_pirq(struct domain *d, unsigned int pirq, unsigned int irq);
 /* d->pirq_lock held. Unbinds; an MSI is given back. -EINVAL when not mapped. */
 int domain_unmap_pirq(struct domain *d, unsigned int pirq);
-/* PHYSDEVOP_eoi; -EINVAL when there is no such pirq. *port: what it is bound to, 0 = nothing. */
-int pirq_guest_eoi(struct domain *d, unsigned int pirq, evtchn_port_t *port);
+/* PHYSDEVOP_eoi; -EINVAL when there is no such pirq. */
+int pirq_guest_eoi(struct domain *d, unsigned int pirq);
 /* PHYSDEVOP_irq_status_query; -EINVAL. */
 int pirq_guest_status(struct domain *d, unsigned int pirq, u32 *flags);
 /* PHYSDEVOP_pirq_eoi_gmfn: share a bitmap of pirqs that need an EOI. -EINVAL, -EBUSY. */

@@ -38,8 +38,8 @@ int msi_create(const struct msi_request *req);
 void msi_free_irq(unsigned int irq);
 /* Write all messages of a device again, after it lost them. -ENODEV. */
 int msi_restore(u32 sbdf);
-/* pciback is about to use / done with the device's MSI-X. -ENODEV, -EBUSY. */
-int msix_prepare(u32 sbdf, bool prepare);
+/* pciback is about to use, or done with, the device's MSI-X: nothing may be set up. -ENODEV, -EBUSY. */
+int msix_prepare(u32 sbdf);
 void msi_init(void); /* boot: debug key 'M' */
 
 #endif
