@@ -7,7 +7,7 @@ import subprocess
 _DIE = re.compile(r"^ *<(\d+)><([0-9a-f]+)>: Abbrev Number: (\d+)(?: \(DW_TAG_(\w+)\))?")
 _ATTR = re.compile(r"^ +<[0-9a-f]+> +DW_AT_(\w+) *: (.*)$")
 # What newer and older readelf put before a value: "(data1) 4", "(strp) (offset: 0x1d): name".
-_FORM = re.compile(r"^(?:\(\w+\) )?(?:\([^)]*offset: 0x[0-9a-f]+\): )?")
+_FORM = re.compile(r"^(?:\(\w+\) )?(?:\([^)]*offset: (?:0x)?[0-9a-f]+\): )?")
 _ENCODINGS = {5: "int", 6: "char", 7: "uint", 8: "uchar"}
 _AGGREGATES = ("structure_type", "union_type")
 

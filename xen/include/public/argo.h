@@ -1,5 +1,4 @@
-/* argo_op(cmd, arg1..4): messages between domains, copied by the hypervisor into receivers' rings.
- */
+/* argo_op(cmd, arg1..4): messages that the hypervisor copies into other domains' rings. */
 #ifndef __XEN_PUBLIC_ARGO_H__
 #define __XEN_PUBLIC_ARGO_H__
 

@@ -135,8 +135,7 @@ typedef unsigned int RING_IDX;
 #define RING_HAS_UNCONSUMED_REQUESTS(_r)  XEN_RING_NR_UNCONSUMED_REQUESTS(_r)
 #endif
 
-/* Access in place, for one's own entries; COPY takes another's out at once, before it can change.
- */
+/* In place, for one's own entries; COPY takes another's at once, before it can change. */
 #define RING_GET_REQUEST(_r, _idx)  (&(_r)->sring->ring[(_idx) & (RING_SIZE(_r) - 1)].req)
 #define RING_GET_RESPONSE(_r, _idx) (&(_r)->sring->ring[(_idx) & (RING_SIZE(_r) - 1)].rsp)
 #define RING_COPY_(type, r, idx, dest)                                                             \
