@@ -46,7 +46,8 @@ VIEWS = [
 ]
 
 # Values go to a section of their own, where they are found without running anything.
-TABLE = 'const long long abi_probe[] __attribute__((section(".abi"))) = {\n'
+TABLE = 'const long long abi_probe[] __attribute__((section(".abi"))) = '
+ROW = "(long long)({0}),sizeof({0}),(__typeof__(({0})+0))-1<0,"
 
 _MACRO = re.compile(r"#define (\w+)(\([^)]*\))?(?: (.*))?$")
 _STRING = re.compile(r'^(?:\s*"(?:[^"\\]|\\.)*")+\s*$')
@@ -115,21 +116,27 @@ class Probe:
         Compile the headers and all expressions that are integer constants; return
         ({expression: (value, size, signed)}, [(header, type name, {path: fact})]).
         """
-        wanted = list(dict.fromkeys(expressions))
-        first = self.text.count("\n") + 2
-        while True:
-            self._write(TABLE + "".join(
-                f"(long long)({e}),sizeof({e}),(__typeof__(({e})+0))-1<0,\n"
-                for e in wanted) + "};\n")
-            done = run(self.command + DEBUG + ["-c", "probe.c", "-o", "probe.o"], self.dir)
-            if done.returncode == 0:
-                break
-            bad = {int(m[1]) - first for m in map(_ERROR_LINE.match, done.stderr.splitlines()) if m}
-            left = [e for i, e in enumerate(wanted) if i not in bad]
-            if len(left) == len(wanted):
-                raise CompilerError(done.stderr)
-            wanted = left
+        wanted = self._constants(list(expressions))
+        self._write(TABLE + "{" + "".join(map(ROW.format, wanted)) + "};\n")
+        done = run(self.command + DEBUG + ["-c", "probe.c", "-o", "probe.o"], self.dir)
+        if done.returncode:
+            raise CompilerError(done.stderr)
         return self._values(wanted), self._types()
+
+    def _constants(self, expressions):
+        """Those of the expressions that the compiler takes as initializers of integers."""
+        while True:
+            first = self.text.count("\n") + 1
+            self._write("".join(f"const long long abi_{i} = (long long)({e});\n"
+                                for i, e in enumerate(expressions)))
+            done = run(self.command + ["-fsyntax-only", "probe.c"], self.dir)
+            if done.returncode == 0:
+                return expressions
+            bad = {int(m[1]) - first for m in map(_ERROR_LINE.match, done.stderr.splitlines()) if m}
+            left = [e for i, e in enumerate(expressions) if i not in bad]
+            if len(left) == len(expressions):
+                raise CompilerError(done.stderr)
+            expressions = left
 
     def _values(self, expressions):
         if not expressions:
