@@ -1,19 +1,18 @@
-/* ELF notes named "Xen": what a kernel image tells the domain builder, and what crash dumps hold.
- */
+/* ELF notes named "Xen": of kernel images, for the domain builder, and of core files. */
 #ifndef __XEN_PUBLIC_ELFNOTE_H__
 #define __XEN_PUBLIC_ELFNOTE_H__
 
-#define XEN_ELFNOTE_INFO               0 /* string NAME=VALUE */
-#define XEN_ELFNOTE_ENTRY              1 /* virtual address */
-#define XEN_ELFNOTE_HYPERCALL_PAGE     2 /* virtual address */
-#define XEN_ELFNOTE_VIRT_BASE          3 /* virtual address of pseudo-physical 0 */
-#define XEN_ELFNOTE_PADDR_OFFSET       4 /* to subtract from p_paddr */
-#define XEN_ELFNOTE_XEN_VERSION        5 /* string */
-#define XEN_ELFNOTE_GUEST_OS           6 /* string */
-#define XEN_ELFNOTE_GUEST_VERSION      7 /* string */
-#define XEN_ELFNOTE_LOADER             8 /* string */
-#define XEN_ELFNOTE_PAE_MODE           9 /* string: yes, no, bimodal */
-#define XEN_ELFNOTE_FEATURES           10 /* string: XENFEAT_ names joined by '|', '!' marks a must */
+#define XEN_ELFNOTE_INFO               0  /* string NAME=VALUE */
+#define XEN_ELFNOTE_ENTRY              1  /* virtual address */
+#define XEN_ELFNOTE_HYPERCALL_PAGE     2  /* virtual address */
+#define XEN_ELFNOTE_VIRT_BASE          3  /* virtual address of pseudo-physical 0 */
+#define XEN_ELFNOTE_PADDR_OFFSET       4  /* to subtract from p_paddr */
+#define XEN_ELFNOTE_XEN_VERSION        5  /* string */
+#define XEN_ELFNOTE_GUEST_OS           6  /* string */
+#define XEN_ELFNOTE_GUEST_VERSION      7  /* string */
+#define XEN_ELFNOTE_LOADER             8  /* string */
+#define XEN_ELFNOTE_PAE_MODE           9  /* string: yes, no, bimodal */
+#define XEN_ELFNOTE_FEATURES           10 /* string: XENFEAT_ names, '|' between, '!' if a must */
 #define XEN_ELFNOTE_BSD_SYMTAB         11 /* string: yes, no */
 #define XEN_ELFNOTE_HV_START_LOW       12 /* lowest start of the hypervisor's hole */
 #define XEN_ELFNOTE_L1_MFN_VALID       13 /* mask and value that tell an entry holding an mfn */

@@ -224,8 +224,7 @@ struct t_rec {
 	} u;
 };
 
-/* Head of each processor's buffer. Offsets run modulo twice its size, so full differs from empty.
- */
+/* Head of a processor's buffer. Offsets run modulo twice its size: full is not empty. */
 struct t_buf {
 	uint32_t cons;
 	uint32_t prod;

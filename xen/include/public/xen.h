@@ -1,5 +1,4 @@
-/* The core of the guest interface: hypercall numbers, shared pages and the types used everywhere.
- */
+/* The core of the guest interface: hypercall numbers, shared pages, common types. */
 #ifndef __XEN_PUBLIC_XEN_H__
 #define __XEN_PUBLIC_XEN_H__
 

@@ -2,6 +2,9 @@
  * 32-bit (PAE) x86 guests. Hypercall: number in eax (or offset 32 * number in the hypercall page),
  * arguments in ebx, ecx, edx, esi, edi, which are clobbered; result in eax.
  */
+/* Ahead of the guard: it includes this file again at the point where it needs it. */
+#include "xen.h"
+
 #ifndef __XEN_PUBLIC_ARCH_X86_XEN_X86_32_H__
 #define __XEN_PUBLIC_ARCH_X86_XEN_X86_32_H__
 

@@ -3,6 +3,9 @@
  * arguments in rdi, rsi, rdx, r10, r8; result in rax; rcx, r11 and the argument registers are
  * clobbered.
  */
+/* Ahead of the guard: it includes this file again at the point where it needs it. */
+#include "xen.h"
+
 #ifndef __XEN_PUBLIC_ARCH_X86_XEN_X86_64_H__
 #define __XEN_PUBLIC_ARCH_X86_XEN_X86_64_H__
 

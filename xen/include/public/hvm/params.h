@@ -35,8 +35,7 @@
 #define HVM_PARAM_IOREQ_PFN    5
 #define HVM_PARAM_BUFIOREQ_PFN 6
 
-/* Hyper-V enlightenments offered. base_freq is needed for any; no_freq takes the MSRs away again.
- */
+/* Hyper-V enlightenments. base_freq is needed for any; no_freq takes its MSRs away. */
 #define HVM_PARAM_VIRIDIAN            9
 #define _HVMPV_base_freq              0
 #define HVMPV_base_freq               (1 << _HVMPV_base_freq)

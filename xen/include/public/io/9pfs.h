@@ -1,0 +1,10 @@
+/* 9P file systems: the protocol's messages over a ring of bytes. */
+#ifndef __XEN_PUBLIC_IO_9PFS_H__
+#define __XEN_PUBLIC_IO_9PFS_H__
+
+#include "../grant_table.h"
+#include "ring.h"
+
+DEFINE_XEN_FLEX_RING_AND_INTF(xen_9pfs);
+
+#endif /* __XEN_PUBLIC_IO_9PFS_H__ */

@@ -1,0 +1,17 @@
+/* Values of a frontend's `protocol` node: whose alignment rules its ring follows. */
+#ifndef __XEN_PROTOCOLS_H__
+#define __XEN_PROTOCOLS_H__
+
+#define XEN_IO_PROTO_ABI_X86_32 "x86_32-abi"
+#define XEN_IO_PROTO_ABI_X86_64 "x86_64-abi"
+#define XEN_IO_PROTO_ABI_ARM    "arm-abi"
+
+#if defined(__i386__)
+#define XEN_IO_PROTO_ABI_NATIVE XEN_IO_PROTO_ABI_X86_32
+#elif defined(__x86_64__)
+#define XEN_IO_PROTO_ABI_NATIVE XEN_IO_PROTO_ABI_X86_64
+#else
+#error "only x86 is supported"
+#endif
+
+#endif /* __XEN_PROTOCOLS_H__ */
