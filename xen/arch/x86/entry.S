@@ -170,30 +170,24 @@ ENTRY(syscall_entry)
 	sysretq
 END(syscall_entry)
 
-/* The guest's kernel stack is not there. Its mode has been switched already; that is fatal to it. */
-	.globl syscall_fault
-syscall_fault:
-	CLAC
-	mov $pv_bounce_fault, %eax
-	jmp syscall_to_c
-syscall_slow:
-	mov $pv_syscall_slow, %eax
-syscall_to_c: /* rsp = guest_regs; rcx and r11 of the guest are gone as they are after any syscall */
+	/* rsp = guest_regs; the guest's rcx and r11 are rip and rflags, as after any system call. */
+	.macro SYSCALL_TO_C fn
+	mov UREGS_rax(%rsp), %rax
+	mov UREGS_rip(%rsp), %rcx
+	mov UREGS_eflags(%rsp), %r11
 	add $UREGS_error_code, %rsp
-	mov %rax, %r11
-	mov UREGS_rax - UREGS_error_code(%rsp), %rax
-	mov UREGS_rip - UREGS_error_code(%rsp), %rcx
 	SAVE_GPRS
-	mov UREGS_eflags(%rsp), %rdx
-	mov %rdx, UREGS_r11(%rsp)
-	cmp $pv_bounce_fault, %r11d
 	sti
 	mov %rsp, %rdi
-	je 1f
-	CALL_C pv_syscall_slow
+	CALL_C \fn
 	jmp test_all_events
-1:	CALL_C pv_bounce_fault
-	jmp test_all_events
+	.endm
+
+syscall_slow:
+	SYSCALL_TO_C pv_syscall_slow
+syscall_fault: /* the kernel's stack is not there; the mode has been switched: fatal to the guest */
+	CLAC
+	SYSCALL_TO_C pv_bounce_fault
 
 ENTRY(cstar_entry) /* 32-bit application on AMD */
 	mov UREGS_rip - UREGS_error_code(%rsp), %rcx

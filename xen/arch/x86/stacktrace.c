@@ -70,10 +70,11 @@ static void show_stack(unsigned long rsp)
 	unsigned long top = (rsp | (PERCPU_BLOCK_SIZE - 1)) - sizeof(struct cpu_info);
 
 	printk(XENLOG_ALWAYS "Xen stack trace from rsp=%016lx:\n", rsp);
-	for (unsigned int i = 0; i < 32 && rsp + 8 <= top; i++, rsp += 8)
-		printk("%s%s%016lx", i % 4 ? "" : (i ? "\n" : ""), i % 4 ? " " : XENLOG_ALWAYS "   ",
-			*(unsigned long *)rsp);
-	printk("\n");
+	for (unsigned int i = 0; i < 8 && rsp + 32 <= top; i++, rsp += 32) {
+		const unsigned long *w = (const unsigned long *)rsp;
+
+		printk(XENLOG_ALWAYS "   %016lx %016lx %016lx %016lx\n", w[0], w[1], w[2], w[3]);
+	}
 }
 
 void show_execution_state(const struct cpu_user_regs *regs)

@@ -69,7 +69,7 @@ SECTIONS
 	.bss : {
 		_sbss = .;
 		*(.bss.page_aligned)
-		*(.bss .bss.[a-oq-z]*)
+		*(.bss)
 		*(COMMON)
 		. = ALIGN(128);
 		__per_cpu_start = .;

@@ -17,8 +17,10 @@ struct cpu_info {
 	unsigned long per_cpu_offset;
 	unsigned long syscall_rsp; /* scratch of the system-call entry */
 	unsigned long cr4;         /* this CPU's cr4 */
-	unsigned long pad2[2];
+	unsigned long pad2;
 };
+
+_Static_assert(sizeof(struct cpu_info) % 16 == 8, "keeps the CPU's pushes aligned");
 
 static always_inline struct cpu_info *get_cpu_info(void)
 {

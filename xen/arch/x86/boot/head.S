@@ -11,7 +11,7 @@
 
 #define PA(sym) (sym - XEN_VIRT_START)
 #define MB1_MAGIC 0x1badb002
-#define MB1_FLAGS 0x00010007 /* page-aligned modules, memory map, video table, address fields */
+#define MB1_FLAGS 0x00010003 /* page-aligned modules, memory map, address fields */
 #define MB2_MAGIC 0xe85250d6
 
 	.section .multiboot, "ax"
@@ -23,7 +23,7 @@ start:
 mb1_header:
 	.long MB1_MAGIC, MB1_FLAGS, -(MB1_MAGIC + MB1_FLAGS)
 	.long PA(mb1_header), PA(_start), PA(_edata), PA(_end), PA(start)
-	.long 1, 80, 25, 0 /* text mode, 80x25 */
+
 	.balign 8
 mb2_header:
 	.long MB2_MAGIC, 0, mb2_end - mb2_header, -(MB2_MAGIC + mb2_end - mb2_header)

@@ -44,7 +44,7 @@ int create_grant_host_mapping(u64 host_addr, mfn_t mfn, u32 flags, bool io_memor
 	pte_t *p, old;
 
 	if (flags & ~0u >> 16 & ~(GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly |
-				GNTMAP_application_map | GNTMAP_contains_pte | GNTMAP_can_fail))
+				GNTMAP_application_map | GNTMAP_contains_pte))
 		return GNTST_general_error;
 	spin_lock(&d->arch.mm_lock);
 	p = grant_l1e(d, host_addr, flags & GNTMAP_contains_pte);

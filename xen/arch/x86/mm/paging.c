@@ -261,3 +261,16 @@ void *ioremap(paddr_t pa, size_t bytes)
 		return NULL;
 	return (char *)va + (pa - first);
 }
+
+/* --- The M2P for XENMEM_machphys_mfn_list: frames of its 2 MiB extents ------------------------------- */
+
+unsigned long m2p_extent_mfn(unsigned int n)
+{
+	unsigned long va = RO_MPT_START + ((unsigned long)n << L2_SHIFT);
+	pte_t e = ((pte_t *)mfn_to_virt(pte_mfn(idle_l4[L4_SLOT_MPT])))[l3_index(va)];
+
+	if (!(e & _PAGE_PRESENT))
+		return 0;
+	e = ((pte_t *)mfn_to_virt(pte_mfn(e)))[l2_index(va)];
+	return e & _PAGE_PSE ? pte_mfn(e) : 0;
+}
