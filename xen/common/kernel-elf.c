@@ -14,13 +14,13 @@
 #define ELFCLASS32  1
 #define ELFCLASS64  2
 #define ELFDATA2LSB 1
-#define ET_EXEC	    2
-#define ET_DYN	    3
+#define ET_EXEC     2
+#define ET_DYN      3
 #define EM_X86_64   62
-#define PT_LOAD	    1
-#define PT_NOTE	    4
+#define PT_LOAD     1
+#define PT_NOTE     4
 #define SHT_NOTE    7
-#define PN_XNUM	    0xffff
+#define PN_XNUM     0xffff
 
 struct elf_header {
 	uint8_t ident[4];
@@ -435,7 +435,8 @@ static int check_addresses(const struct kernel_image *image, const char **why)
 		return fail(-EINVAL, why, "the kernel's hypercall page lies outside the kernel");
 	if (kernel_image_has_note(image, XEN_ELFNOTE_INIT_P2M) &&
 		(image->init_p2m % PAGE_SIZE || !guest_range(image->init_p2m, image->init_p2m + 1)))
-		return fail(-EINVAL, why, "the kernel wants its P2M list where nothing can be mapped");
+		return fail(
+			-EINVAL, why, "the kernel wants its P2M list where nothing can be mapped");
 	if (image->hv_start_low > HYPERVISOR_START)
 		return fail(-EINVAL, why, "the kernel leaves too little room for the hypervisor");
 	return 0;
@@ -444,17 +445,20 @@ static int check_addresses(const struct kernel_image *image, const char **why)
 int kernel_image_check_dom0(const struct kernel_image *image, const char **why)
 {
 	if (!image->notes)
-		return fail(-EOPNOTSUPP, why, "the kernel is not built for Xen PV: it has no Xen notes");
+		return fail(-EOPNOTSUPP, why,
+			"the kernel is not built for Xen PV: it has no Xen notes");
 	if (kernel_image_has_note(image, XEN_ELFNOTE_LOADER) && strcmp(image->loader, "generic"))
 		return fail(-EOPNOTSUPP, why, "the kernel wants a loader other than \"generic\"");
 	if (kernel_image_has_note(image, XEN_ELFNOTE_XEN_VERSION) &&
 		strcmp(image->xen_version, "xen-3.0"))
-		return fail(-EOPNOTSUPP, why, "the kernel is for an interface other than \"xen-3.0\"");
+		return fail(
+			-EOPNOTSUPP, why, "the kernel is for an interface other than \"xen-3.0\"");
 	/* A kernel older than that note says nothing about dom0, and is given the chance. */
 	if (kernel_image_has_note(image, XEN_ELFNOTE_SUPPORTED_FEATURES) &&
 		!(image->features_supported & 1U << XENFEAT_dom0))
 		return fail(-EOPNOTSUPP, why, "the kernel is not built to be dom0");
 	if (image->features_required_unknown || image->features_required & ~FEATURES_OFFERED)
-		return fail(-EOPNOTSUPP, why, "the kernel requires a feature that Xen does not offer");
+		return fail(
+			-EOPNOTSUPP, why, "the kernel requires a feature that Xen does not offer");
 	return check_addresses(image, why);
 }

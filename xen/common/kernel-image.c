@@ -16,7 +16,7 @@
 #define SETUP_PAYLOAD  0x248 /* u32, from the end of the setup sectors */
 #define SETUP_PAYLEN   0x24c /* u32 */
 #define SETUP_MIN_SIZE 0x250
-#define SECTOR	       512
+#define SECTOR         512
 
 /* The first version of the boot protocol that says where the payload is. */
 #define VERSION_PAYLOAD 0x208
@@ -119,8 +119,8 @@ int kernel_image_payload(
 	return find_size(payload, why);
 }
 
-int kernel_image_unpack(const struct kernel_payload *payload, void *out, size_t cap, size_t *out_len,
-	const char **why)
+int kernel_image_unpack(const struct kernel_payload *payload, void *out, size_t cap,
+	size_t *out_len, const char **why)
 {
 	int ret = 0;
 

@@ -16,13 +16,13 @@
  *	x^3006 + x^2866 + x^2215 + 1  is a multiple of P
  *
  * (the one of lowest degree with four terms), and squaring six times over GF(2) shows that the same
- * exponents times 64 give a multiple too. So adding any 64-bit word of the message to the words 140,
- * 791 and 3006 places further on and then dropping it does not change the remainder: four loads,
- * three XORs and a store for eight bytes, against eight table look-ups.
+ * exponents times 64 give a multiple too. So adding any 64-bit word of the message to the words
+ *140, 791 and 3006 places further on and then dropping it does not change the remainder: four
+ *loads, three XORs and a store for eight bytes, against eight table look-ups.
  */
 #define FOLD_WORDS 3006
-#define FOLD_A	   140	/* 3006 - 2866 */
-#define FOLD_B	   791	/* 3006 - 2215 */
+#define FOLD_A     140 /* 3006 - 2866 */
+#define FOLD_B     791 /* 3006 - 2215 */
 #define FOLD_BYTES (FOLD_WORDS * sizeof(uint64_t))
 #define FOLD_MIN   (4 * FOLD_BYTES)
 

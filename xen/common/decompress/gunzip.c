@@ -3,48 +3,49 @@
 
 #include "private.h"
 
-#define GZIP_HEADER  10
-#define GZIP_TRAILER 8
-#define FLAG_HCRC    0x02
-#define FLAG_EXTRA   0x04
-#define FLAG_NAME    0x08
-#define FLAG_COMMENT 0x10
+#define GZIP_HEADER   10
+#define GZIP_TRAILER  8
+#define FLAG_HCRC     0x02
+#define FLAG_EXTRA    0x04
+#define FLAG_NAME     0x08
+#define FLAG_COMMENT  0x10
 #define FLAG_RESERVED 0xe0
 
-#define MAX_BITS     15
-#define FAST_BITS    10 /* codes up to this length are decoded by one look-up */
-#define LITLEN_CODES 288
-#define DIST_CODES   32 /* 30 and 31 take part in the code but are never used */
+#define MAX_BITS      15
+#define FAST_BITS     10 /* codes up to this length are decoded by one look-up */
+#define LITLEN_CODES  288
+#define DIST_CODES    32 /* 30 and 31 take part in the code but are never used */
 #define CODELEN_CODES 19
-#define END_OF_BLOCK 256
+#define END_OF_BLOCK  256
 
 /* Most bits that one length and distance take: 15 + 5 + 15 + 13. */
-#define SYMBOL_BITS  48
+#define SYMBOL_BITS 48
 
 struct huffman {
 	/* Indexed by the next FAST_BITS of input: symbol << 4 | length, or 0 for longer codes. */
 	uint16_t fast[1 << FAST_BITS];
-	uint16_t count[MAX_BITS + 1]; /* codes of each length */
+	uint16_t count[MAX_BITS + 1];  /* codes of each length */
 	uint16_t symbol[LITLEN_CODES]; /* symbols in the order of their codes */
 };
 
 struct inflate {
 	const uint8_t *in, *end;
-	uint64_t bits; /* input not yet used, first bit lowest; beyond @left, what will be read next */
+	uint64_t bits; /* input not yet used, first bit lowest; beyond @left, what will be read next
+			*/
 	int left;      /* how many; negative once more was used than there was */
 	uint8_t *start, *out, *out_end, *fast_end;
 	struct huffman litlen, dist;
 };
 
 /* Section 3.2.5, per length code from 257 and per distance code. */
-static const uint16_t len_base[29] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43,
-	51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
+static const uint16_t len_base[29] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35,
+	43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
 static const uint8_t len_extra[29] = {
 	0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-static const uint16_t dist_base[30] = {1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257,
-	385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
-static const uint8_t dist_extra[30] = {0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9,
-	9, 10, 10, 11, 11, 12, 12, 13, 13};
+static const uint16_t dist_base[30] = {1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193,
+	257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+static const uint8_t dist_extra[30] = {0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8,
+	9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
 
 /* Have at least 56 bits ready, or all that there are. */
 static always_inline void refill(struct inflate *s)

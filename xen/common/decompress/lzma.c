@@ -10,13 +10,13 @@
 
 #include "lzma.h"
 
-#define RC_TOP	     (1U << 24)
-#define PROB_BITS    11
-#define PROB_INIT    (1 << (PROB_BITS - 1))
-#define PROB_SHIFT   5
-#define MATCH_MIN    2
-#define SLOT_DIRECT  14 /* from here on a slot has bits coded without statistics */
-#define ALIGN_BITS   4
+#define RC_TOP      (1U << 24)
+#define PROB_BITS   11
+#define PROB_INIT   (1 << (PROB_BITS - 1))
+#define PROB_SHIFT  5
+#define MATCH_MIN   2
+#define SLOT_DIRECT 14 /* from here on a slot has bits coded without statistics */
+#define ALIGN_BITS  4
 
 /* What changes with every bit. Wide types, as the compiler adds no conversions then. */
 struct rc {
@@ -138,7 +138,8 @@ static always_inline size_t rc_tree6(struct rc *rc, uint16_t *tree)
 
 /*
  * Bit trees whose bits come lowest first, as the low parts of distances do. How the nodes are
- * numbered is the decoder's own affair: with 2^depth + (bits so far) the last number holds the value.
+ * numbered is the decoder's own affair: with 2^depth + (bits so far) the last number holds the
+ * value.
  */
 static always_inline size_t rc_reverse4(struct rc *rc, uint16_t *tree)
 {
@@ -192,7 +193,8 @@ static always_inline bool rc_matched_step(
 
 /*
  * A literal for @out. Just after a match (@after_match) of the distance @rep0 + 1, its bits have
- * statistics of their own for as long as they equal those of the byte that would continue the match.
+ * statistics of their own for as long as they equal those of the byte that would continue the
+ * match.
  */
 static always_inline size_t decode_literal(
 	struct rc *rc, uint16_t *probs, bool after_match, const uint8_t *out, uint32_t rep0)

@@ -45,7 +45,7 @@ struct lzma {
 	uint8_t *fast_end;   /* of the whole buffer, see fast_end_of() */
 	unsigned int lc;     /* bits of the byte before that select the literal coder */
 	size_t lit_mask;     /* these bits and those of the position, in (position << 8 | byte) */
-	size_t pb_mask;	     /* position bits that select the other coders */
+	size_t pb_mask;      /* position bits that select the other coders */
 	uint32_t rep[4];     /* last distances, minus one */
 	struct lzma_state *state;
 	struct lzma_state states[LZMA_STATES];
@@ -66,8 +66,8 @@ void lzma_reset_state(struct lzma *s);
 int lzma_start(struct lzma *s, const uint8_t *in);
 
 /*
- * Decode symbols until s->out reaches @out_limit. @in_limit: no symbol may begin beyond it; at least
- * LZMA_SYMBOL_IN readable bytes must follow it.
+ * Decode symbols until s->out reaches @out_limit. @in_limit: no symbol may begin beyond it; at
+ * least LZMA_SYMBOL_IN readable bytes must follow it.
  *
  * Returns 0, or -EINVAL for a bad distance, a symbol that crosses @out_limit, an end marker or
  * input used up.

@@ -97,8 +97,7 @@ static inline uint8_t *fast_end_of(uint8_t *out, size_t cap)
  * Append @len bytes found @dist bytes back to the output at @dst. The caller has checked that
  * @dist is in 1..(bytes already produced) and that there is room. @fast_end: from fast_end_of().
  */
-static always_inline void copy_match(
-	uint8_t *dst, size_t dist, size_t len, const uint8_t *fast_end)
+static always_inline void copy_match(uint8_t *dst, size_t dist, size_t len, const uint8_t *fast_end)
 {
 	uint8_t *end = dst + len;
 

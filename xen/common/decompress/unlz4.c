@@ -9,20 +9,20 @@
 #define MAGIC_FRAME  0x184d2204
 #define MAGIC_LEGACY 0x184c2102
 
-#define FLG_VERSION	 0xc0
-#define FLG_VERSION_1	 0x40
-#define FLG_INDEPENDENT	 0x20
-#define FLG_BLOCK_CHECK	 0x10
-#define FLG_SIZE	 0x08
-#define FLG_CHECK	 0x04
-#define FLG_RESERVED	 0x02
-#define FLG_DICTIONARY	 0x01
-#define BLOCK_STORED	 0x80000000U
-#define MIN_MATCH	 4
+#define FLG_VERSION     0xc0
+#define FLG_VERSION_1   0x40
+#define FLG_INDEPENDENT 0x20
+#define FLG_BLOCK_CHECK 0x10
+#define FLG_SIZE        0x08
+#define FLG_CHECK       0x04
+#define FLG_RESERVED    0x02
+#define FLG_DICTIONARY  0x01
+#define BLOCK_STORED    0x80000000U
+#define MIN_MATCH       4
 
 /* Blocks of a legacy frame expand to 8 MiB at most; incompressible ones grow a little. */
-#define LEGACY_BLOCK	 (8U << 20)
-#define LEGACY_PACKED	 (LEGACY_BLOCK + LEGACY_BLOCK / 255 + 16)
+#define LEGACY_BLOCK  (8U << 20)
+#define LEGACY_PACKED (LEGACY_BLOCK + LEGACY_BLOCK / 255 + 16)
 
 struct lz4 {
 	const uint8_t *in, *end;

@@ -20,10 +20,10 @@
 static const uint8_t xz_magic[6] = {0xfd, '7', 'z', 'X', 'Z', 0x00};
 
 struct xz {
-	const uint8_t *in, *end;  /* rest of the input */
-	uint8_t *out, *out_end;	  /* rest of the output buffer */
-	unsigned int check;	  /* type of integrity check */
-	uint64_t blocks;	  /* blocks so far, their sizes as the index will list them */
+	const uint8_t *in, *end; /* rest of the input */
+	uint8_t *out, *out_end;  /* rest of the output buffer */
+	unsigned int check;      /* type of integrity check */
+	uint64_t blocks;         /* blocks so far, their sizes as the index will list them */
 	uint64_t unpadded_sum, expanded_sum;
 	struct lzma *lzma;
 };
@@ -172,8 +172,8 @@ static int lzma2_coded_chunk(struct xz *xz, uint8_t control, bool *need_props)
 		return -ENOSPC;
 	in_end = xz->in + in_len;
 	l->out = xz->out;
-	if (lzma_start(l, xz->in) || lzma_decode(l, in_end, xz->out + out_len) ||
-		l->in > in_end || !lzma_finished(l) || l->in != in_end)
+	if (lzma_start(l, xz->in) || lzma_decode(l, in_end, xz->out + out_len) || l->in > in_end ||
+		!lzma_finished(l) || l->in != in_end)
 		return -EINVAL;
 	xz->in = in_end;
 	xz->out += out_len;
@@ -310,7 +310,8 @@ static int check_footer(const uint8_t *footer, unsigned int check, size_t index_
 {
 	if (footer[10] != 'Y' || footer[11] != 'Z' || crc32(footer + 4, 6) != get_le32(footer))
 		return -EINVAL;
-	if (footer[8] || footer[9] != check || ((uint64_t)get_le32(footer + 4) + 1) * 4 != index_size)
+	if (footer[8] || footer[9] != check ||
+		((uint64_t)get_le32(footer + 4) + 1) * 4 != index_size)
 		return -EINVAL;
 	return 0;
 }

@@ -6,12 +6,12 @@
 
 #include "zstd.h"
 
-#define MAGIC_SIZE	4
-#define HEAD_SINGLE	0x20
-#define HEAD_RESERVED	0x08
-#define HEAD_CHECKSUM	0x04
-#define BLOCK_MAX	(128U << 10)
-#define SIZE_UNKNOWN	UINT64_MAX
+#define MAGIC_SIZE    4
+#define HEAD_SINGLE   0x20
+#define HEAD_RESERVED 0x08
+#define HEAD_CHECKSUM 0x04
+#define BLOCK_MAX     (128U << 10)
+#define SIZE_UNKNOWN  UINT64_MAX
 
 enum { BLOCK_RAW, BLOCK_RLE, BLOCK_COMPRESSED };
 enum { LITERALS_RAW, LITERALS_RLE, LITERALS_COMPRESSED, LITERALS_TREELESS };
@@ -39,21 +39,21 @@ struct zstd {
 };
 
 /* Sections 3.1.1.3.2.1.1 (codes) and 3.1.1.3.2.2 (default distributions). */
-static const uint32_t ll_base[36] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20,
-	22, 24, 28, 32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
-static const uint8_t ll_bits[36] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3,
-	3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-static const uint32_t ml_base[53] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
-	21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67,
-	83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771, 65539};
-static const uint8_t ml_bits[53] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-	16};
-static const int16_t ll_default[36] = {4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2,
-	2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1};
-static const int16_t ml_default[53] = {1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1,
-	-1, -1};
+static const uint32_t ll_base[36] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18,
+	20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
+static const uint8_t ll_bits[36] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2,
+	2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+static const uint32_t ml_base[53] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+	20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59,
+	67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771, 65539};
+static const uint8_t ml_bits[53] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13,
+	14, 15, 16};
+static const int16_t ll_default[36] = {4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2,
+	2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1};
+static const int16_t ml_default[53] = {1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1,
+	-1, -1, -1, -1};
 static const int16_t of_default[29] = {
 	1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1};
 
@@ -71,7 +71,8 @@ static uint64_t get_le(const uint8_t *p, unsigned int n)
 	return v;
 }
 
-/* Section 3.1.1.1: read the header that begins with the magic number at *@in, and move behind it. */
+/* Section 3.1.1.1: read the header that begins with the magic number at *@in, and move behind it.
+ */
 static int parse_frame_header(struct frame *f, const uint8_t **in, const uint8_t *end)
 {
 	static const uint8_t dict_size[4] = {0, 1, 2, 4};
@@ -382,7 +383,7 @@ static int decode_frame(struct zstd *s)
 	if (f.size != SIZE_UNKNOWN && f.size != (uint64_t)(s->out - s->start))
 		return -EINVAL;
 	if (f.checksum && (s->end - s->in < 4 ||
-				   get_le32(s->in) != (uint32_t)xxh64(s->start, s->out - s->start)))
+				  get_le32(s->in) != (uint32_t)xxh64(s->start, s->out - s->start)))
 		return -EINVAL;
 	return 0;
 }

@@ -6,9 +6,9 @@
 
 #include "private.h"
 
-#define FSE_MAX_LOG	9
+#define FSE_MAX_LOG     9
 #define FSE_MAX_SYMBOLS 53 /* match lengths have the most */
-#define HUF_MAX_BITS	11
+#define HUF_MAX_BITS    11
 
 /*
  * Bits read from the end of a buffer towards its start. Beyond the start there are zeros, and
@@ -16,8 +16,8 @@
  */
 struct zbits {
 	const uint8_t *start, *p; /* not yet loaded: start..p-1 */
-	uint64_t bits;		  /* the next bit is the highest */
-	int left;		  /* valid bits in @bits */
+	uint64_t bits;            /* the next bit is the highest */
+	int left;                 /* valid bits in @bits */
 };
 
 struct fse_entry {
@@ -32,7 +32,7 @@ struct fse_table {
 };
 
 struct huf_table {
-	unsigned int max_bits; /* 0: none */
+	unsigned int max_bits;             /* 0: none */
 	uint16_t entry[1 << HUF_MAX_BITS]; /* length << 8 | symbol, by the next max_bits bits */
 };
 
@@ -63,7 +63,7 @@ static always_inline void zbits_refill(struct zbits *b)
 		return;
 	}
 	while (b->left <= 56 && b->p > b->start) {
-		b->bits |= (uint64_t)*--b->p << (56 - b->left);
+		b->bits |= (uint64_t) * --b->p << (56 - b->left);
 		b->left += 8;
 	}
 }
@@ -95,7 +95,8 @@ int fse_read(struct fse_table *t, const uint8_t **in, const uint8_t *end, unsign
 	unsigned int max_log);
 
 /* Read a Huffman tree description (section 4.2.1) at *@in, and move *@in behind it. */
-int huf_read(struct huf_table *t, struct fse_table *scratch, const uint8_t **in, const uint8_t *end);
+int huf_read(
+	struct huf_table *t, struct fse_table *scratch, const uint8_t **in, const uint8_t *end);
 
 /* Decode exactly @n symbols from the whole stream of @size bytes at @in. */
 int huf_decode(const struct huf_table *t, const uint8_t *in, size_t size, uint8_t *out, size_t n);

@@ -3,8 +3,8 @@
 
 #include "zstd.h"
 
-#define HUF_SYMBOLS	   256
-#define HUF_WEIGHT_LOG	   6  /* most bits of the FSE table for weights */
+#define HUF_SYMBOLS        256
+#define HUF_WEIGHT_LOG     6  /* most bits of the FSE table for weights */
 #define HUF_WEIGHT_SYMBOLS 13 /* weights 0 to 12, of which 12 is refused later */
 
 static unsigned int log2_of(uint32_t v)

@@ -3,9 +3,9 @@
  * Decompression of kernel images held in memory.
  *
  * Every decoder writes straight into the caller's buffer and uses it as its own window, so besides
- * some tens of kilobytes of tables there is no working memory. Bytes after the end of the compressed
- * stream are ignored: boot images carry padding and size words there. (A legacy lz4 frame has no
- * end mark; there, just the four bytes of a size word are.)
+ * some tens of kilobytes of tables there is no working memory. Bytes after the end of the
+ * compressed stream are ignored: boot images carry padding and size words there. (A legacy lz4
+ * frame has no end mark; there, just the four bytes of a size word are.)
  */
 
 #ifndef XEN_DECOMPRESS_H

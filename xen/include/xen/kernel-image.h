@@ -2,8 +2,8 @@
 /*
  * Kernel images for guests that the hypervisor builds itself (dom0).
  *
- * In three steps, because the caller owns the memory: kernel_image_payload() finds the kernel inside
- * a boot module and says how large it is unpacked, kernel_image_unpack() expands it,
+ * In three steps, because the caller owns the memory: kernel_image_payload() finds the kernel
+ * inside a boot module and says how large it is unpacked, kernel_image_unpack() expands it,
  * elf_parse() reads the result. Every number in the image is taken as hostile. None of the
  * functions takes a lock or keeps a pointer of its own.
  *
@@ -21,11 +21,11 @@
 /* The kernel inside a boot module. Points into the module. */
 struct kernel_payload {
 	const void *data;
-	size_t len;		 /* of the packed data; may include bytes behind its end */
-	uint64_t size;		 /* bytes after unpacking, as declared */
-	const char *format;	 /* "ELF", or a name from decompress_format() */
-	bool compressed;	 /* false: @data is the ELF file itself */
-	uint16_t boot_protocol;	 /* of a bzImage, 0x208 or more; otherwise 0 */
+	size_t len;             /* of the packed data; may include bytes behind its end */
+	uint64_t size;          /* bytes after unpacking, as declared */
+	const char *format;     /* "ELF", or a name from decompress_format() */
+	bool compressed;        /* false: @data is the ELF file itself */
+	uint16_t boot_protocol; /* of a bzImage, 0x208 or more; otherwise 0 */
 };
 
 /*
@@ -37,14 +37,14 @@ struct kernel_image {
 	size_t len;
 	uint64_t phoff;
 	unsigned int phnum;
-	uint64_t elf_entry;	       /* entry point of the ELF header */
+	uint64_t elf_entry; /* entry point of the ELF header */
 
 	uint64_t paddr_start, paddr_end; /* all that is loaded: first byte, first byte behind */
-	uint64_t v_start, v_end;	 /* the same, where the kernel wants to be mapped */
-	uint64_t v_entry;		 /* start address of a PV guest */
+	uint64_t v_start, v_end;         /* the same, where the kernel wants to be mapped */
+	uint64_t v_entry;                /* start address of a PV guest */
 
-	uint32_t notes;	    /* bit n: the Xen note of type n is there (XEN_ELFNOTE_*) */
-	char guest_os[16];  /* from here on, what the notes say; 0 or "" when not there */
+	uint32_t notes;    /* bit n: the Xen note of type n is there (XEN_ELFNOTE_*) */
+	char guest_os[16]; /* from here on, what the notes say; 0 or "" when not there */
 	char guest_version[16];
 	char xen_version[16];
 	char loader[16];
@@ -52,18 +52,18 @@ struct kernel_image {
 	char features[256];
 	bool bsd_symtab;
 	bool suspend_cancel;
-	bool mod_start_pfn;	 /* can take an initrd by frame number, unmapped */
+	bool mod_start_pfn;      /* can take an initrd by frame number, unmapped */
 	uint64_t hypercall_page; /* virtual address */
 	uint64_t virt_base;
 	uint64_t paddr_offset;
 	uint64_t init_p2m; /* virtual address for the P2M list */
 	uint64_t hv_start_low;
 	uint64_t l1_mfn_mask, l1_mfn_value; /* the first pair only */
-	uint64_t phys32_entry;		    /* paddr */
+	uint64_t phys32_entry;              /* paddr */
 
 	/* From FEATURES and SUPPORTED_FEATURES: bits XENFEAT_* of submap 0. */
 	uint32_t features_supported;
-	uint32_t features_required;	/* the names with a '!' */
+	uint32_t features_required;     /* the names with a '!' */
 	bool features_required_unknown; /* one of those has a name we do not know */
 };
 
@@ -88,8 +88,8 @@ int kernel_image_payload(
  *
  * Returns 0, -EINVAL (damaged, or not of the declared size), -EOPNOTSUPP, -ENOSPC or -ENOMEM.
  */
-int kernel_image_unpack(const struct kernel_payload *payload, void *out, size_t cap, size_t *out_len,
-	const char **why);
+int kernel_image_unpack(const struct kernel_payload *payload, void *out, size_t cap,
+	size_t *out_len, const char **why);
 
 /*
  * Read the headers and Xen notes of the ELF file @elf, which must stay in place as long as @image
