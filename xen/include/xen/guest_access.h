@@ -24,19 +24,21 @@
 /* Index check against address wrap is part of the range check on (p + off). */
 #define copy_from_guest_offset(dst, h, off, n)                                                     \
 	({                                                                                         \
-		const void *cfg_s_ = (h).p;                                                        \
-		guest_offset_bad(off, n, sizeof(*(dst)))                                           \
+		const char *cfg_s_ = (const void *)(h).p;                                          \
+		unsigned long cfg_o_ = (off), cfg_n_ = (n);                                        \
+		guest_offset_bad(cfg_o_, cfg_n_, sizeof(*(dst)))                                   \
 			? 1UL                                                                      \
-			: raw_copy_from_guest((dst), (const char *)cfg_s_ + (off) * sizeof(*(dst)), \
-				  (n) * sizeof(*(dst)));                                           \
+			: raw_copy_from_guest((dst), cfg_s_ + cfg_o_ * sizeof(*(dst)),             \
+				  cfg_n_ * sizeof(*(dst)));                                        \
 	})
 #define copy_to_guest_offset(h, off, src, n)                                                       \
 	({                                                                                         \
-		void *ctg_d_ = (void *)(h).p;                                                      \
-		guest_offset_bad(off, n, sizeof(*(src)))                                           \
+		char *ctg_d_ = (void *)(h).p;                                                      \
+		unsigned long ctg_o_ = (off), ctg_n_ = (n);                                        \
+		guest_offset_bad(ctg_o_, ctg_n_, sizeof(*(src)))                                   \
 			? 1UL                                                                      \
-			: raw_copy_to_guest((char *)ctg_d_ + (off) * sizeof(*(src)), (src),        \
-				  (n) * sizeof(*(src)));                                           \
+			: raw_copy_to_guest(ctg_d_ + ctg_o_ * sizeof(*(src)), (src),               \
+				  ctg_n_ * sizeof(*(src)));                                        \
 	})
 #define copy_from_guest(dst, h, n) copy_from_guest_offset(dst, h, 0UL, n)
 #define copy_to_guest(h, src, n)   copy_to_guest_offset(h, 0UL, src, n)
