@@ -9,6 +9,7 @@
 #include <xen/sched.h>
 #include <asm/apic.h>
 #include <asm/irq.h>
+#include <asm/nmi.h>
 #include <asm/msi.h>
 #include <asm/msr-index.h>
 #include <asm/paging.h>
@@ -138,8 +139,6 @@ static noreturn void start_on_own_stack(void)
 	apic_init_bsp();
 	smp_enumerate_cpus();
 	smp_init_vectors();
-	ioapic_init();
-	ioapic_init_descs();
 	apic_timer_init();
 	pci_init();
 	msi_init();
@@ -153,6 +152,7 @@ static noreturn void start_on_own_stack(void)
 	time_init_late();
 	irq_timers_init();
 	smp_boot_cpus();
+	nmi_init();
 
 	if (!boot_info.nr_modules)
 		panic("No dom0 kernel: the boot loader has to load it as a module\n");
