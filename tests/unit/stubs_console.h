@@ -10,15 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define isdigit  xen_isdigit
-#define isspace  xen_isspace
-#define isprint  xen_isprint
-#define isxdigit xen_isxdigit
-#define tolower  xen_tolower
-#define strtoull xen_strtoull
-#define strtoll  xen_strtoll
-#define strlcpy  xen_strlcpy
-#define strlcat  xen_strlcat
 #include <xen/lib.h>
 
 /* asm/irqflags.h */

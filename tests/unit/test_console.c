@@ -20,7 +20,7 @@ static void (*rx_handler)(char c, struct cpu_user_regs *regs);
 static struct domain dom0, domu;
 static struct vcpu dom0_vcpu, domu_vcpu;
 
-size_t xen_strlcpy(char *d, const char *s, size_t n)
+size_t strlcpy(char *d, const char *s, size_t n)
 {
 	return snprintf(d, n, "%s", s);
 }

@@ -4,13 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define isdigit  xen_isdigit
-#define isspace  xen_isspace
-#define isprint  xen_isprint
-#define isxdigit xen_isxdigit
-#define tolower  xen_tolower
-#define strtoull xen_strtoull
-#define strtoll  xen_strtoll
 #include "../../xen/drivers/char/ring.c"
 
 /* Every test runs in a process of its own, with an empty ring. `n` bytes that say where they are. */

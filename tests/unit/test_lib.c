@@ -12,8 +12,6 @@ static int (*const host_vsnprintf)(char *, size_t, const char *, va_list) = vsnp
  * whose files undefine the macros of xen/lib.h by what the linker sees. */
 #define vsnprintf xen_vsnprintf
 #define snprintf  xen_snprintf
-#define strtoull  xen_strtoull
-#define strtoll   xen_strtoll
 #define memchr    xen_memchr
 #define strnlen   xen_strnlen
 #define strcmp    xen_strcmp
@@ -23,11 +21,6 @@ static int (*const host_vsnprintf)(char *, size_t, const char *, va_list) = vsnp
 #define strstr    xen_strstr
 #define strlcpy   xen_strlcpy
 #define strlcat   xen_strlcat
-#define isdigit   xen_isdigit
-#define isspace   xen_isspace
-#define isprint   xen_isprint
-#define isxdigit  xen_isxdigit
-#define tolower   xen_tolower
 void *memcpy(void *d, const void *s, size_t n) __asm__("xen_memcpy");
 void *memmove(void *d, const void *s, size_t n) __asm__("xen_memmove");
 void *memset(void *d, int c, size_t n) __asm__("xen_memset");

@@ -4,13 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define strtoull xen_strtoull
-#define strtoll  xen_strtoll
-#define isdigit  xen_isdigit
-#define isspace  xen_isspace
-#define isprint  xen_isprint
-#define isxdigit xen_isxdigit
-#define tolower  xen_tolower
 #define strlcpy  xen_strlcpy
 #include <xen/lib.h>
 #include "../../xen/common/lib/number.c"
