@@ -8,7 +8,6 @@
 
 DEFINE_PER_CPU(unsigned long, softirq_pending);
 struct domain *hardware_domain;
-const char xen_banner[] = "The banner\n";
 
 static char out[65536]; /* what the serial line got */
 static char keys[64];
@@ -123,7 +122,7 @@ START_TEST(text_before_the_console_lives)
 	printk("early\n");
 	ck_assert_str_eq(out, "");
 	console_init_preirq();
-	ck_assert_str_eq(out, "(XEN) early\n(XEN) The banner\n");
+	ck_assert_str_eq(out, "(XEN) early\n");
 }
 END_TEST
 
@@ -391,7 +390,7 @@ START_TEST(reading_the_ring)
 	boot();
 	op = read_op(buf, sizeof(buf) - 1);
 	ck_assert_int_eq(read_console_ring(&op), 0);
-	ck_assert_str_eq(buf, "(XEN) first\n(XEN) The banner\n");
+	ck_assert_str_eq(buf, "(XEN) first\n");
 	ck_assert_uint_eq(op.count, strlen(buf));
 	printk("second\n");
 	memset(buf, 0, sizeof(buf));
@@ -420,7 +419,6 @@ START_TEST(guest_text_in_the_ring)
 	struct xen_sysctl_readconsole op;
 
 	boot();
-	conring_clear(conring_start() + strlen("(XEN) The banner\n"));
 	console_write("not kept\n");
 	opt_console_to_ring = true;
 	console_write("kept\n");

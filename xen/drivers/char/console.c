@@ -321,7 +321,6 @@ void __init console_init_preirq(void)
 	serial_init_preirq();
 	choose_consoles();
 	replay_ring();
-	printk(XENLOG_ALWAYS "%s", xen_banner);
 	if (opt_sync_console) {
 		serial_start_sync(sercon_handle);
 		printk("Console output is synchronous.\n");
