@@ -128,14 +128,10 @@ void host_rcu_run(void)
 	}
 }
 
-__weak long hypercall_create_continuation(unsigned int op, unsigned int nr_args, ...)
+__weak long hypercall_continue(unsigned int op, unsigned int nr, const unsigned long args[6])
 {
-	va_list ap;
-
-	va_start(ap, nr_args);
-	for (unsigned int i = 0; i < nr_args; i++)
-		host_continuation_args[i] = va_arg(ap, unsigned long);
-	va_end(ap);
+	for (unsigned int i = 0; i < nr; i++)
+		host_continuation_args[i] = args[i];
 	host_continuations++;
 	return -ERESTART;
 }

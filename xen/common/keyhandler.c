@@ -1,8 +1,8 @@
 /* Debug keys: the table, how handlers are run, and the keys that belong to nobody else. */
 #include <xen/lib.h>
+#include <asm/traps.h>
 #include <xen/event.h>
 #include <xen/grant_table.h>
-#include <xen/irq.h>
 #include <xen/keyhandler.h>
 #include <xen/perfc.h>
 #include <xen/sched.h>
@@ -144,7 +144,8 @@ static void show_vcpu(const struct vcpu *v)
 
 	for (int i = BITS_TO_LONGS(NR_CPUS) - 1; i >= 0; i--)
 		n += scnprintf(affinity + n, sizeof(affinity) - n, "%016lx", v->cpu_hard_affinity.bits[i]);
-	printk(XENLOG_ALWAYS "    VCPU%d: CPU%u [running=%c] poll=%d upcall_pend=%02x upcall_mask=%02x dirty_cpu=%u\n",
+	printk(XENLOG_ALWAYS "    VCPU%d: CPU%u [running=%c] poll=%d upcall_pend=%02x "
+			     "upcall_mask=%02x dirty_cpu=%u\n",
 		v->vcpu_id, v->processor, v->is_running ? 'T' : 'F', v->poll_evtchn,
 		READ_ONCE(v->vcpu_info->evtchn_upcall_pending),
 		READ_ONCE(v->vcpu_info->evtchn_upcall_mask), v->dirty_cpu);
@@ -161,7 +162,8 @@ static void show_domain(const struct domain *d)
 		d->is_dying, d->controller_pause_count, d->is_shut_down, d->shutdown_code);
 	printk(XENLOG_ALWAYS "    nr_pages=%u xenheap_pages=%u max_pages=%u vm_assist=%08lx\n",
 		d->tot_pages, d->xenheap_pages, d->max_pages, d->vm_assist);
-	printk(XENLOG_ALWAYS "    handle=%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n",
+	printk(XENLOG_ALWAYS "    handle=%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+			     "%02x%02x%02x%02x%02x%02x\n",
 		h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], h[8], h[9], h[10], h[11], h[12],
 		h[13], h[14], h[15]);
 }
@@ -218,6 +220,5 @@ void __init keyhandler_init(void)
 	register_keyhandler('a', dump_timerq, "dump timer queues", true);
 	register_keyhandler('e', dump_evtchn_info, "dump event channel info", true);
 	register_keyhandler('g', gnttab_dump, "print grant table usage", true);
-	register_keyhandler('i', dump_irqs, "dump interrupt bindings", true);
 	perfc_init();
 }

@@ -106,16 +106,14 @@ static int __init parse_option(char *option)
 }
 
 /*
- * Cut the next option off *s: up to a space outside double quotes, which are removed. NULL at the
- * end of the string.
+ * Cut the next option off *s, which stands on its first character: up to a space outside double
+ * quotes, which are removed. NULL at the end of the string.
  */
 static char *__init next_option(char **s)
 {
 	char *p = *s, *to, *start;
 	bool quoted = false;
 
-	while (isspace(*p))
-		p++;
 	if (!*p)
 		return NULL;
 	for (start = to = p; *p && (quoted || !isspace(*p)); p++) {
@@ -124,7 +122,9 @@ static char *__init next_option(char **s)
 		else
 			*to++ = *p;
 	}
-	*s = *p ? p + 1 : p;
+	while (isspace(*p))
+		p++;
+	*s = p;
 	*to = '\0';
 	return start;
 }
@@ -149,8 +149,7 @@ void __init cmdline_parse(const char *cmdline)
 		int rc = parse_option(option);
 
 		if (rc == -ENOENT && first && is_image_name(option))
-			memmove(saved_cmdline, saved_cmdline + (next - work),
-				sizeof(saved_cmdline) - (next - work));
+			strlcpy(saved_cmdline, cmdline + (next - work), sizeof(saved_cmdline));
 		else if (rc == -ENOENT)
 			add_problem(option, "Unknown");
 		else if (rc)

@@ -69,7 +69,7 @@ SECTIONS
 	.bss : {
 		_sbss = .;
 		*(.bss.page_aligned)
-		*(.bss)
+		*(.bss) /* not .bss.init: the boot page tables must survive the clearing */
 		*(COMMON)
 		. = ALIGN(128);
 		__per_cpu_start = .;

@@ -181,10 +181,22 @@ static void print_lines(const char *s, bool *line_start)
 	}
 }
 
-/* Should this message appear? *fmt is moved behind its level. Console lock held. */
-static bool wanted(const char **fmt, bool line_start, unsigned int *missed)
+/* The previous message: a message without a level goes on with its line, if that is unfinished. */
+static struct {
+	bool shown, unfinished;
+} last_message;
+
+/* Would a message that is not formatted have ended its line? The end of %s is taken for one. */
+static bool ends_line(const char *fmt)
 {
-	static bool last = true;
+	size_t n = strlen(fmt);
+
+	return (n && fmt[n - 1] == '\n') || (n > 1 && !strcmp(fmt + n - 2, "%s"));
+}
+
+/* Should this message appear? *fmt is moved behind its level. Console lock held. */
+static bool wanted(const char **fmt, unsigned int *missed)
+{
 	const struct threshold *t = &host_level;
 	unsigned int level = LEVEL_DEFAULT;
 
@@ -193,11 +205,10 @@ static bool wanted(const char **fmt, bool line_start, unsigned int *missed)
 		t = **fmt == '\x02' ? &guest_level : &host_level;
 		level = (*fmt)[1] - '0';
 		*fmt += 2;
-	} else if (!line_start) {
-		return last; /* goes on with a line that was, or was not, printed */
+	} else if (last_message.unfinished) {
+		return last_message.shown;
 	}
-	last = level == 9 || level < t->lower || (level < t->upper && within_limit(missed));
-	return last;
+	return level == 9 || level < t->lower || (level < t->upper && within_limit(missed));
 }
 
 void vprintk(const char *fmt, va_list ap)
@@ -208,13 +219,18 @@ void vprintk(const char *fmt, va_list ap)
 	unsigned long flags;
 
 	spin_lock_irqsave(&console_lock, flags);
-	if (wanted(&fmt, line_start, &missed)) {
+	last_message.shown = wanted(&fmt, &missed);
+	if (last_message.shown) {
 		if (missed) {
 			snprintf(buf, sizeof(buf), "printk: %u messages suppressed.\n", missed);
 			print_lines(buf, &line_start);
 		}
-		vsnprintf(buf, sizeof(buf), fmt, ap);
+		if (vsnprintf(buf, sizeof(buf), fmt, ap) >= (int)sizeof(buf))
+			buf[sizeof(buf) - 2] = '\n';
 		print_lines(buf, &line_start);
+		last_message.unfinished = !line_start;
+	} else {
+		last_message.unfinished = !ends_line(fmt);
 	}
 	spin_unlock_irqrestore(&console_lock, flags);
 	console_ring_changed();
@@ -305,7 +321,6 @@ void __init console_init_preirq(void)
 	serial_init_preirq();
 	choose_consoles();
 	replay_ring();
-	printk(XENLOG_ALWAYS "%s", xen_banner);
 	if (opt_sync_console) {
 		serial_start_sync(sercon_handle);
 		printk("Console output is synchronous.\n");

@@ -241,9 +241,13 @@ static unsigned int ns16550_tx_room(struct serial_port *port)
 	return uart_in(u, REG_LSR) & LSR_THRE ? u->fifo : 0;
 }
 
-static void ns16550_putc(struct serial_port *port, char c)
+static void ns16550_write(struct serial_port *port, const char *s, unsigned int n)
 {
-	uart_out(port->uart, REG_DATA, c);
+	const struct ns16550 *u = port->uart;
+	u16 io = u->io + REG_DATA;
+
+	for (; n; n--)
+		outb(*s++, io);
 }
 
 static bool ns16550_getc(struct serial_port *port, char *c)
@@ -270,7 +274,7 @@ static const struct uart_ops ns16550_ops = {
 	.init_preirq = ns16550_init_preirq,
 	.init_irq = ns16550_init_irq,
 	.tx_room = ns16550_tx_room,
-	.putc = ns16550_putc,
+	.write = ns16550_write,
 	.getc = ns16550_getc,
 	.set_tx_irq = ns16550_set_tx_irq,
 };

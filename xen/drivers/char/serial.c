@@ -19,7 +19,7 @@ static u64 __ro_after_init opt_tx_buffer = 16 << 10;
 size_param("serial_tx_buffer", opt_tx_buffer);
 static unsigned int __ro_after_init txbuf_size; /* a power of two */
 
-#define UART_PATIENCE 1000000 /* polls before a UART that never has room is given up */
+#define UART_PATIENCE 1000000 /* polls before a UART that never has room is given up: 1 s or so */
 
 static struct serial_port *handle_to_port(int handle)
 {
@@ -83,7 +83,7 @@ int serial_parse_handle(const char *name, size_t len)
 	return handle;
 }
 
-/* Room in the UART, waiting for it. 0: it is broken. */
+/* Room in the UART, waiting for it. 0: it is broken, and never waited for again. */
 static unsigned int wait_for_room(struct serial_port *port)
 {
 	unsigned int room;
@@ -94,14 +94,22 @@ static unsigned int wait_for_room(struct serial_port *port)
 			return room;
 		cpu_relax();
 	}
+	port->broken = true;
+	port->txtail = port->txhead;
 	return 0;
 }
 
 /* Move waiting characters into the UART, as many as `room`. */
 static void feed_uart(struct serial_port *port, unsigned int room)
 {
-	for (; room && port->txtail != port->txhead; room--)
-		port->ops->putc(port, port->txbuf[port->txtail++ & (txbuf_size - 1)]);
+	while (room && port->txtail != port->txhead) {
+		unsigned int at = port->txtail & (txbuf_size - 1);
+		unsigned int n = min(room, min(port->txhead - port->txtail, txbuf_size - at));
+
+		port->ops->write(port, port->txbuf + at, n);
+		port->txtail += n;
+		room -= n;
+	}
 }
 
 static void drain(struct serial_port *port)
@@ -121,48 +129,99 @@ static void set_tx_irq(struct serial_port *port, bool on)
 	}
 }
 
-/* One character to a UART that has *room left for; what does not fit is buffered. */
-static void send_char(struct serial_port *port, char c, unsigned int *room)
+/* Let characters wait; when there is no more room for that, wait for the UART. */
+static void put_into_buffer(struct serial_port *port, const char *s, size_t n)
 {
-	if (!*room && port->txhead == port->txtail) {
-		bool wait = port->sync > 0 || !port->txbuf;
+	while (n) {
+		unsigned int at = port->txhead & (txbuf_size - 1);
+		unsigned int space = txbuf_size - (port->txhead - port->txtail);
+		unsigned int k = min_t(size_t, n, min(space, txbuf_size - at));
 
-		*room = wait ? wait_for_room(port) : port->ops->tx_room(port);
-		if (wait && !*room)
-			return;
+		if (!space) {
+			space = wait_for_room(port);
+			if (!space)
+				return;
+			feed_uart(port, space);
+			continue;
+		}
+		memcpy(port->txbuf + at, s, k);
+		port->txhead += k;
+		s += k;
+		n -= k;
 	}
-	if (*room) {
-		--*room;
-		port->ops->putc(port, c);
-		return;
-	}
-	if (port->txhead - port->txtail == txbuf_size) {
-		unsigned int n = wait_for_room(port);
+}
 
-		if (!n)
+/* Characters to a UART that is known to have *room left. What does not fit is buffered. */
+static void send(struct serial_port *port, const char *s, size_t n, unsigned int *room)
+{
+	while (n) {
+		unsigned int k;
+
+		if (!*room && port->txhead == port->txtail) {
+			bool wait = port->sync > 0 || !port->txbuf;
+
+			*room = wait ? wait_for_room(port) : port->ops->tx_room(port);
+			if (wait && !*room)
+				return;
+		}
+		if (!*room) {
+			put_into_buffer(port, s, n);
 			return;
-		feed_uart(port, n);
+		}
+		k = min_t(size_t, n, *room);
+		port->ops->write(port, s, k);
+		*room -= k;
+		s += k;
+		n -= k;
 	}
-	port->txbuf[port->txhead++ & (txbuf_size - 1)] = c;
+}
+
+static void send_lines(struct serial_port *port, const char *s, size_t n, unsigned int *room)
+{
+	while (n) {
+		size_t len = 0;
+
+		while (len < n && s[len] != '\n')
+			len++;
+		send(port, s, len, room);
+		if (len < n) {
+			send(port, "\r\n", 2, room);
+			len++;
+		}
+		s += len;
+		n -= len;
+	}
+}
+
+/* On a line shared with someone else bit 7 tells whose characters they are. */
+static void send_half_line(
+	struct serial_port *port, u8 bit7, const char *s, size_t n, unsigned int *room)
+{
+	for (; n; n--, s++) {
+		char pair[2] = { '\r' | bit7, (*s & 0x7f) | bit7 };
+
+		if (*s == '\n')
+			send(port, pair, 2, room);
+		else
+			send(port, pair + 1, 1, room);
+	}
 }
 
 void serial_puts(int handle, const char *s, size_t n)
 {
 	struct serial_port *port = handle_to_port(handle);
-	u8 set = handle & SERHND_HI ? 0x80 : 0, keep = handle & (SERHND_HI | SERHND_LO) ? 0x7f : 0xff;
 	unsigned int room = 0;
 	unsigned long flags;
 
-	if (!port)
+	if (!port || port->broken)
 		return;
 	spin_lock_irqsave(&port->lock, flags);
 	if (port->sync > 0)
 		drain(port);
-	for (; n; n--, s++) {
-		if (*s == '\n')
-			send_char(port, '\r' | set, &room);
-		send_char(port, (*s & keep) | set, &room);
-	}
+	if (handle & (SERHND_HI | SERHND_LO))
+		send_half_line(port, handle & SERHND_HI ? 0x80 : 0, s, n, &room);
+	else
+		send_lines(port, s, n, &room);
 	if (port->txhead != port->txtail)
 		set_tx_irq(port, true);
 	spin_unlock_irqrestore(&port->lock, flags);

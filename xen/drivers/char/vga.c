@@ -5,7 +5,6 @@
  */
 #include <asm/page.h>
 #include <asm/processor.h>
-#include <public/xen.h>
 #include <xen/errno.h>
 #include <xen/lib.h>
 #include <xen/param.h>
@@ -137,19 +136,4 @@ void __init vga_endboot(void)
 {
 	if (!opt_keep)
 		active = false;
-}
-
-bool __init vga_fill_start_info(struct dom0_vga_console_info *info)
-{
-	outb(GFX_MISC, GFX_INDEX);
-	if ((inb(GFX_DATA) & 0x0d) != 0x0c)
-		return false;
-	memset(info, 0, sizeof(*info));
-	info->video_type = XEN_VGATYPE_TEXT_MODE_3;
-	info->u.text_mode_3.font_height = 16;
-	info->u.text_mode_3.rows = ROWS;
-	info->u.text_mode_3.columns = COLUMNS;
-	info->u.text_mode_3.cursor_x = column;
-	info->u.text_mode_3.cursor_y = row;
-	return true;
 }

@@ -35,8 +35,6 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0
 void panic(const char *fmt, ...) __printf(1, 2) noreturn;
 
 void dump_execution_state(void); /* registers and stack trace of the caller, to the console */
-struct cpu_user_regs;
-void show_registers(const struct cpu_user_regs *regs); /* of a guest or of the hypervisor */
 
 noreturn void bug_at(const char *file, int line, const char *what);
 void warn_at(const char *file, int line, const char *what);

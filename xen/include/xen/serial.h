@@ -21,7 +21,8 @@ struct uart_ops {
 	void (*init_irq)(struct serial_port *port);
 	/* Characters that it takes now without looking again; 0: busy. */
 	unsigned int (*tx_room)(struct serial_port *port);
-	void (*putc)(struct serial_port *port, char c);
+	/* At most as many characters as tx_room() said. */
+	void (*write)(struct serial_port *port, const char *s, unsigned int n);
 	bool (*getc)(struct serial_port *port, char *c);
 	/* Interrupt when there is room again, or no more. */
 	void (*set_tx_irq)(struct serial_port *port, bool on);
@@ -36,6 +37,7 @@ struct serial_port {
 	unsigned int txhead, txtail;
 	int sync;                /* >0: output waits until the UART has it */
 	bool tx_irq;
+	bool broken; /* the UART takes nothing: given up */
 	void (*rx)(char c, struct cpu_user_regs *regs);
 	void (*rx_hi)(char c, struct cpu_user_regs *regs);
 	void (*rx_lo)(char c, struct cpu_user_regs *regs);

@@ -202,6 +202,9 @@ void __init paging_build(void)
 		if (e820.map[i].type == E820_RAM)
 			map_ram(ROUNDUP(e820.map[i].addr, PAGE_SIZE),
 				ROUNDDOWN(e820.map[i].addr + e820.map[i].size, PAGE_SIZE));
+	/* The VGA text screen, on which messages go on appearing. */
+	for (paddr_t pa = 0xb8000; pa < 0xc0000; pa += PAGE_SIZE)
+		map_or_die(DIRECTMAP_START + pa, pa >> PAGE_SHIFT, PAGE_HYPERVISOR_UC, 0);
 	map_image();
 	/* All hypervisor slots get their L3 now: guests' L4 tables copy the entries only once. */
 	for (unsigned int i = L4_SLOT_FIRST; i <= L4_SLOT_LAST; i++)
