@@ -161,7 +161,7 @@ void set_timer(struct timer *t, s_time_t expires)
 
 	if (likely(t->status >= TIMER_idle && t->status != TIMER_killed)) {
 		timer_remove(ct, t);
-		t->expires = expires;
+		t->expires = max(expires, (s_time_t)1); /* 0 would tell the hardware to stay quiet */
 		timer_insert(ct, t);
 		timer_notice(ct, t, t->cpu);
 	}

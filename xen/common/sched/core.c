@@ -222,6 +222,7 @@ static void schedule(void)
 	struct task_slice slice;
 	s_time_t now;
 
+	ASSERT(!lock_check_held());
 	spin_lock_irq(&sc->lock);
 	now = NOW();
 	slice = sched_ops->do_schedule(now, tasklets_pending());

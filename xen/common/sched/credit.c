@@ -25,11 +25,13 @@
 #define DEFAULT_WEIGHT   256
 #define TICK             MILLISECS(10)
 #define BALANCE_PERIOD   MILLISECS(30)
+#define SHARE_WINDOW     MILLISECS(120)
 #define MAX_CREDIT       MILLISECS(15)  /* most that sleeping earns */
 #define MAX_SLEEP        MILLISECS(100) /* longest sleep that is accounted for */
 #define MAX_DEBT         MILLISECS(100) /* most that a vCPU takes along to another CPU */
 #define MAX_ACCOUNT      SECONDS(1)     /* longest run accounted for at once */
 #define MIN_CAPPED_SLICE MICROSECS(100)
+#define BUDGET_TICKS     3 /* a capped domain may save so many ticks' budget */
 #define WEIGHT_SCALE     64 /* a vCPU's weight is weight * this / active vCPUs of its domain */
 #define VTIME_SHIFT      20 /* virtual time is (ns << this) / weight */
 
@@ -56,6 +58,10 @@ struct credit_vcpu {
 	bool parked;      /* runnable, but its domain has no budget */
 	bool yielded;
 	unsigned int last_cpu;
+	s64 ran;          /* all its run time so far */
+	s64 sample_ran;   /* the same, and when that was, at the last sample */
+	s_time_t sampled;
+	s64 base_share, share; /* part of a CPU it had before that sample / has had lately; /1024 */
 	s_time_t started; /* when it last got a CPU */
 	s_time_t stopped; /* when it last lost one */
 };
@@ -114,6 +120,7 @@ static void account(struct credit_cpu *cc, struct credit_vcpu *cur, s_time_t now
 	cc->accounted = now;
 	if (!cur || !cur->competing)
 		return;
+	cur->ran += ran;
 	if (unlikely(cur->dom->cap))
 		__atomic_fetch_sub(&cur->dom->budget, ran, __ATOMIC_RELAXED);
 	if (cc->total_weight == cur->weight)
@@ -148,9 +155,10 @@ static void join(struct credit_cpu *cc, struct credit_vcpu *cv)
 		cv->vtime = cc->vclock;
 		return;
 	}
+	/* What it is owed, the others owe: the sum of credits stays 0. */
+	cc->vclock -= to_vtime(cv->credit, cc->total_weight);
 	cc->total_weight += cv->weight;
 	cv->vtime = cc->vclock - to_vtime(cv->credit, cv->weight);
-	cc->vclock -= to_vtime(cv->credit, cc->total_weight); /* the sum of credits stays 0 */
 }
 
 /* The opposite. */
@@ -267,8 +275,8 @@ static void tickle_busy(unsigned int cpu, struct credit_vcpu *cv, s_time_t now)
 		sched_arm_slice(sc, cur->started + limit);
 }
 
-/* A runnable vCPU enters its CPU's queue. Locked. */
-static void insert(struct vcpu *v, struct credit_vcpu *cv, bool woken)
+/* A vCPU that was blocked or parked enters its CPU's queue. Locked. */
+static void insert(struct vcpu *v, struct credit_vcpu *cv)
 {
 	unsigned int cpu = v->processor;
 	struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
@@ -285,11 +293,10 @@ static void insert(struct vcpu *v, struct credit_vcpu *cv, bool woken)
 	}
 	now = NOW();
 	account(cc, credit_vcpu(cur), now);
-	if (woken)
-		earn_asleep(cc, cv, now);
+	earn_asleep(cc, cv, now);
 	join(cc, cv);
 	cv->pri = pri_of(cc, cv);
-	if (woken && cv->pri == PRI_UNDER)
+	if (cv->pri == PRI_UNDER)
 		cv->pri = PRI_BOOST;
 	enqueue(cc, cv);
 	if (cur == sc->idle)
@@ -310,7 +317,7 @@ static void credit_wake(struct vcpu *v)
 	if (out_of_budget(cv))
 		cv->parked = true;
 	else
-		insert(v, cv, true);
+		insert(v, cv);
 }
 
 static void credit_sleep(struct vcpu *v)
@@ -386,7 +393,8 @@ static bool may_steal(const struct credit_vcpu *cv, unsigned int cpu, bool soft,
 
 /*
  * Take a vCPU with a better priority than `worse` from a CPU's queue; NULL when there is none.
- * `evenly`: only one that leaves that CPU with no less to do than we have then.
+ * `evenly`: only one that leaves that CPU with no less to do than we have then, and of those the
+ * one that has had most of late, for it will have to share here.
  */
 static struct credit_vcpu *steal_from(unsigned int from, unsigned int cpu, enum credit_pri worse,
 	bool soft, bool evenly, s_time_t now)
@@ -403,12 +411,15 @@ static struct credit_vcpu *steal_from(unsigned int from, unsigned int cpu, enum 
 
 		if (cv->pri >= worse)
 			break;
-		if (evenly && credit_cpu(cpu)->total_weight + cv->weight > cc->total_weight)
+		if (!may_steal(cv, cpu, soft, now))
 			continue;
-		if (may_steal(cv, cpu, soft, now)) {
+		if (!evenly) {
 			found = cv;
 			break;
 		}
+		if (credit_cpu(cpu)->total_weight + cv->weight <= cc->total_weight &&
+			(!found || cv->share > found->share))
+			found = cv;
 	}
 	if (found) {
 		account(cc, credit_vcpu(sc->curr), now);
@@ -448,13 +459,11 @@ static struct credit_vcpu *steal(unsigned int cpu, enum credit_pri worse, s_time
 /* Another CPU has more to do and asked us to take one of its waiting vCPUs. */
 static void pull(unsigned int cpu, struct credit_cpu *cc, s_time_t now)
 {
-	struct credit_vcpu *cv;
 	unsigned int from = cc->pull_from;
+	struct credit_vcpu *cv;
 
 	cc->pull_from = -1;
-	cv = steal_from(from, cpu, PRI_IDLE, true, true, now);
-	if (!cv)
-		cv = steal_from(from, cpu, PRI_IDLE, false, true, now);
+	cv = from == cpu ? NULL : steal_from(from, cpu, PRI_IDLE, false, true, now);
 	if (!cv)
 		return;
 	join(cc, cv);
@@ -479,34 +488,67 @@ static void count_active(struct credit_dom *cd, s_time_t now)
 	WRITE_ONCE(cd->vcpu_weight, max_t(u32, cd->weight * WEIGHT_SCALE / max(n, 1u), 1));
 }
 
+/* Refresh a vCPU's share: what it has had over the last SHARE_WINDOW or two. */
+static void sample_share(struct credit_vcpu *cv, s_time_t now)
+{
+	s_time_t age = now - cv->sampled;
+
+	age = min(age, (s_time_t)SECONDS(1));
+	cv->share = (cv->base_share * SHARE_WINDOW + (cv->ran - cv->sample_ran) * 1024) /
+		(SHARE_WINDOW + age);
+	if (age > SHARE_WINDOW) {
+		cv->base_share = cv->share;
+		cv->sample_ran = cv->ran;
+		cv->sampled = now;
+	}
+}
+
+/* Refresh weight and share of those that compete for a CPU; true when one that waits has had no
+ * less than the one that runs, so that it would be fair to move it. */
+static bool balance_refresh(struct sched_cpu *sc, cpumask_t *wanted, s_time_t now)
+{
+	struct credit_cpu *cc = sc->priv;
+	struct credit_vcpu *cur = credit_vcpu(sc->curr);
+	s64 share = -1;
+	struct vcpu *v;
+
+	if (cur && cur->competing) {
+		count_active(cur->dom, now);
+		reweigh(cc, cur);
+		sample_share(cur, now);
+	}
+	list_for_each_entry (v, &cc->runq, sched_link) {
+		struct credit_vcpu *cv = credit_vcpu(v);
+
+		count_active(cv->dom, now);
+		reweigh(cc, cv);
+		sample_share(cv, now);
+		share = max(share, cv->share);
+		cpumask_or(wanted, wanted, &v->cpu_hard_affinity);
+	}
+	return share >= 0 && (!cur || share >= cur->share);
+}
+
 /* Somebody has waited on this CPU for a while: refresh weights, and offer work to a calmer CPU. */
 static void balance(void *data)
 {
 	unsigned int cpu = (unsigned long)data, peer, best = NR_CPUS;
 	struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
 	struct credit_cpu *cc = sc->priv;
-	struct credit_vcpu *cur;
 	cpumask_t wanted = CPUMASK_NONE;
-	struct vcpu *v;
 	s_time_t now = NOW();
+	bool move;
 	u64 load;
 
 	spin_lock_irq(&sc->lock);
-	cur = credit_vcpu(sc->curr);
-	account(cc, cur, now);
-	if (cur && cur->competing) {
-		count_active(cur->dom, now);
-		reweigh(cc, cur);
-	}
-	list_for_each_entry (v, &cc->runq, sched_link) {
-		count_active(credit_vcpu(v)->dom, now);
-		reweigh(cc, credit_vcpu(v));
-		cpumask_or(&wanted, &wanted, &v->cpu_hard_affinity);
-	}
+	account(cc, credit_vcpu(sc->curr), now);
+	move = balance_refresh(sc, &wanted, now);
 	load = cc->total_weight;
 	if (cc->nr_queued)
-		set_timer(&cc->balance, now + BALANCE_PERIOD);
+		set_timer(&cc->balance, now + (move ? BALANCE_PERIOD : TICK));
 	spin_unlock_irq(&sc->lock);
+	if (!move)
+		return;
 
 	cpumask_and(&wanted, &wanted, &cpu_online_map);
 	for_each_cpu (peer, &wanted) {
@@ -696,7 +738,7 @@ static void unpark(struct vcpu *v)
 	if (cv->parked) {
 		cv->parked = false;
 		if (vcpu_runnable(v) && !cv->competing && sc->curr != v)
-			insert(v, cv, false);
+			insert(v, cv);
 	}
 	spin_unlock_irqrestore(&sc->lock, flags);
 }
@@ -718,10 +760,10 @@ static void refill(void *data)
 
 	if (!cap)
 		return;
-	/* Time that was not used is lost, time that was used in excess is paid back. */
+	/* Time not used is lost after a few ticks, time used in excess is paid back. */
 	left = __atomic_add_fetch(&cd->budget, share, __ATOMIC_RELAXED);
-	if (left > share)
-		__atomic_fetch_sub(&cd->budget, left - share, __ATOMIC_RELAXED);
+	if (left > share * BUDGET_TICKS)
+		__atomic_fetch_sub(&cd->budget, left - share * BUDGET_TICKS, __ATOMIC_RELAXED);
 	set_timer(&cd->refill, max(cd->refill.expires + TICK, NOW()));
 	if (left > 0)
 		unpark_all(cd);
