@@ -1,9 +1,10 @@
-/* sources: xen/common/timer.c xen/common/softirq.c xen/common/rcu.c xen/common/lock_debug.c xen/common/shutdown.c xen/common/domain.c xen/common/sched/core.c xen/common/sched/sched_op.c xen/common/sched/credit.c tests/unit/stubs_sched.c */
+/* sources: xen/common/timer.c xen/common/softirq.c xen/common/rcu.c xen/common/lock_debug.c xen/common/shutdown.c xen/common/domain.c xen/common/sched/core.c xen/common/sched/sched_op.c xen/common/sched/credit.c xen/common/sched/credit_admin.c tests/unit/stubs_sched.c */
 #include <check.h>
 #include "stubs_sched.h"
 #include <xen/softirq.h>
 #include <public/domctl.h>
 #include <public/sysctl.h>
+#include "../../xen/common/sched/credit.h"
 
 /*
  * Workloads: burners never stop. A worker wakes every `period`, wants the CPU for `work`, and
@@ -549,6 +550,31 @@ START_TEST(adjust)
 }
 END_TEST
 
+/* No CPU idles that a waiting vCPU could use, and no vCPU waits for good. */
+static void nobody_waits_in_vain(struct domain **d, unsigned int n)
+{
+	struct vcpu *v;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct credit_dom *cd = d[i]->sched_priv;
+
+		for_each_vcpu (d[i], v) {
+			const struct credit_vcpu *cv = v->sched_priv;
+
+			ck_assert_int_eq(v->is_running, per_cpu(sched_cpu, v->processor).curr == v);
+			ck_assert_int_eq(vcpu_runnable(v), v->runstate.state <= RUNSTATE_runnable);
+			ck_assert_int_eq(v->is_running, v->runstate.state == RUNSTATE_running);
+			ck_assert(!cv->parked || cd->cap);
+			if (!vcpu_runnable(v) || v->is_running || cv->parked)
+				continue;
+			ck_assert(is_queued(cv));
+			for (unsigned int cpu = 0; cpu < TEST_CPUS; cpu++)
+				ck_assert(!cpumask_test_cpu(cpu, &v->cpu_hard_affinity) ||
+					!is_idle_vcpu(per_cpu(sched_cpu, cpu).curr));
+		}
+	}
+}
+
 /* Random pausing, blocking, pinning, yielding, weights and caps: nothing is lost. */
 START_TEST(stress)
 {
@@ -596,6 +622,10 @@ START_TEST(stress)
 			break;
 		}
 		test_run_until(test_now + random() % MILLISECS(4));
+		if (n % 50 == 0) {
+			test_run_until(test_now + MILLISECS(100));
+			nobody_waits_in_vain(d, 4);
+		}
 	}
 	/* With everything runnable and free again, all CPUs are busy and everybody runs. */
 	for (int i = 0; i < 4; i++) {
