@@ -27,7 +27,7 @@ int test_alloc_budget = -1, test_allocated, test_relinquish, test_machine_end;
 char test_console[8192];
 bool test_port_pending;
 
-/* --- The machine ------------------------------------------------------------------------------------- */
+/* --- The machine ------------------------------------------------------------------------------ */
 
 s_time_t get_s_time(void)
 {
@@ -165,7 +165,7 @@ s_time_t test_ran(struct vcpu *v)
 	return rs.time[RUNSTATE_running];
 }
 
-/* --- Messages ---------------------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 void vprintk(const char *fmt, va_list ap)
 {
@@ -225,7 +225,7 @@ noreturn void machine_restart(unsigned int delay_ms)
 	exit(43);
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 void *xmalloc_bytes(size_t size, size_t align)
 {
@@ -349,7 +349,7 @@ void put_page(struct page_info *pg)
 	pg->count_info--;
 }
 
-/* --- Other parts of the hypervisor ------------------------------------------------------------------------------ */
+/* --- Other parts of the hypervisor ------------------------------------------------------------ */
 
 struct rangeset *rangeset_new(const char *name)
 {

@@ -25,7 +25,7 @@ static void be(struct vcpu *v)
 	ck_assert_ptr_eq(current, v);
 }
 
-/* Stop a domain for good and be an idle CPU, which may do to it what a domain may not do to itself. */
+/* Stop a domain and be an idle CPU, which may do to it what a domain may not do to itself. */
 static void stop(struct domain *d)
 {
 	domain_pause_nosync(d);
@@ -41,7 +41,7 @@ static void settle_rcu(void)
 		test_settle();
 }
 
-/* --- The list, references ------------------------------------------------------------------------------ */
+/* --- The list, references --------------------------------------------------------------------- */
 
 START_TEST(list_and_references)
 {
@@ -135,7 +135,7 @@ START_TEST(no_leaks)
 	base = test_allocated;
 	pages = test_pages_used;
 	for (int i = 0; i < 20; i++) {
-		struct domain *d = test_domain(1 + i, 40); /* more than the shared_info has room for */
+		struct domain *d = test_domain(1 + i, 40); /* more than fit into the shared_info */
 
 		test_run_until(test_now + MILLISECS(70));
 		stop(d);
@@ -148,7 +148,7 @@ START_TEST(no_leaks)
 }
 END_TEST
 
-/* --- Pausing, time ---------------------------------------------------------------------------------------- */
+/* --- Pausing, time ---------------------------------------------------------------------------- */
 
 START_TEST(pause_nesting)
 {
@@ -238,7 +238,7 @@ START_TEST(runstate)
 }
 END_TEST
 
-/* --- vcpu_op ------------------------------------------------------------------------------------------------- */
+/* --- vcpu_op ---------------------------------------------------------------------------------- */
 
 START_TEST(vcpu_ops)
 {
@@ -351,7 +351,7 @@ START_TEST(vcpu_info)
 }
 END_TEST
 
-/* --- sched_op -------------------------------------------------------------------------------------------------- */
+/* --- sched_op --------------------------------------------------------------------------------- */
 
 START_TEST(poll)
 {
@@ -525,7 +525,7 @@ START_TEST(hardware_domain_noreboot)
 }
 END_TEST
 
-/* --- Lock checking ---------------------------------------------------------------------------------------------- */
+/* --- Lock checking ---------------------------------------------------------------------------- */
 
 static unsigned int reports;
 static bool expect_reports;

@@ -134,7 +134,8 @@ static void assert_near(double a, double b, double percent)
 		"%f is not within %f%% of %f", a, percent, b);
 }
 
-static void assert_ratio(struct domain *a, struct domain *b, s_time_t time, double ratio, double percent)
+static void assert_ratio(
+	struct domain *a, struct domain *b, s_time_t time, double ratio, double percent)
 {
 	s_time_t was_a = dom_ran(a), was_b = dom_ran(b);
 
@@ -142,7 +143,7 @@ static void assert_ratio(struct domain *a, struct domain *b, s_time_t time, doub
 	assert_near((double)(dom_ran(b) - was_b) / (dom_ran(a) - was_a), ratio, percent);
 }
 
-/* --- Weights ------------------------------------------------------------------------------------------ */
+/* --- Weights ---------------------------------------------------------------------------------- */
 
 START_TEST(weights_one_cpu)
 {
@@ -225,7 +226,7 @@ START_TEST(greedy_worker)
 }
 END_TEST
 
-/* --- Caps --------------------------------------------------------------------------------------------- */
+/* --- Caps ------------------------------------------------------------------------------------- */
 
 START_TEST(cap_25)
 {
@@ -295,7 +296,7 @@ START_TEST(cap_pause)
 }
 END_TEST
 
-/* --- Latency ------------------------------------------------------------------------------------------- */
+/* --- Latency ---------------------------------------------------------------------------------- */
 
 /* A vCPU that sleeps most of the time gets the CPU within the rate limit when it wakes. */
 START_TEST(boost)
@@ -361,7 +362,7 @@ START_TEST(yielding)
 }
 END_TEST
 
-/* --- Several CPUs ------------------------------------------------------------------------------------------ */
+/* --- Several CPUs ----------------------------------------------------------------------------- */
 
 START_TEST(spread)
 {
@@ -496,7 +497,7 @@ START_TEST(override)
 }
 END_TEST
 
-/* --- Control -------------------------------------------------------------------------------------------------- */
+/* --- Control ---------------------------------------------------------------------------------- */
 
 START_TEST(adjust)
 {

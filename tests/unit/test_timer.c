@@ -36,7 +36,7 @@ static void start(void)
 		init_timer(&timers[i], fire, &timers[i], i % TEST_CPUS);
 }
 
-/* More timers than the heap's first size, on all CPUs, in random order: each fires once, in time. */
+/* More timers than the heap's first size, on all CPUs, in random order: each fires in time. */
 START_TEST(many)
 {
 	s_time_t base = test_now, when[MANY];
@@ -172,7 +172,7 @@ START_TEST(rearm_itself)
 }
 END_TEST
 
-/* --- Softirqs, tasklets, RCU -------------------------------------------------------------------------- */
+/* --- Softirqs, tasklets, RCU ------------------------------------------------------------------ */
 
 static unsigned int ran_on, runs;
 static struct tasklet task;

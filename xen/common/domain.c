@@ -11,7 +11,7 @@ struct domain *dom_xen, *dom_io, *hardware_domain;
 LIST_HEAD(domain_list);
 DEFINE_SPINLOCK(domlist_lock, LOCK_RANK_DOMLIST);
 
-/* --- The list of domains -------------------------------------------------------------------------- */
+/* --- The list of domains ---------------------------------------------------------------------- */
 
 static bool is_system_id(domid_t id)
 {
@@ -88,7 +88,7 @@ struct domain *rcu_lock_domain_by_any_id(domid_t id)
 	return find_domain(id);
 }
 
-/* --- Creation ---------------------------------------------------------------------------------------- */
+/* --- Creation --------------------------------------------------------------------------------- */
 
 static void watchdog_expired(void *data)
 {
@@ -262,7 +262,7 @@ free:
 	return NULL;
 }
 
-/* --- Destruction ----------------------------------------------------------------------------------------- */
+/* --- Destruction ------------------------------------------------------------------------------ */
 
 static void domain_destroy_late(struct rcu_head *head)
 {
@@ -333,7 +333,7 @@ int domain_kill(struct domain *d)
 	return 0;
 }
 
-/* --- Pausing --------------------------------------------------------------------------------------------- */
+/* --- Pausing ---------------------------------------------------------------------------------- */
 
 void vcpu_pause_nosync(struct vcpu *v)
 {
@@ -416,7 +416,7 @@ int domain_unpause_by_systemcontroller(struct domain *d)
 	return rc;
 }
 
-/* --- Shutdown ---------------------------------------------------------------------------------------------- */
+/* --- Shutdown --------------------------------------------------------------------------------- */
 
 void domain_shutdown(struct domain *d, unsigned int reason)
 {
@@ -484,13 +484,14 @@ void domain_crash_(struct domain *d, const char *why, ...)
 	vprintk(why, ap);
 	va_end(ap);
 	if (v->domain == d) {
-		printk(XENLOG_G_ERR PRI_vcpu " on CPU%u:\n", d->domain_id, v->vcpu_id, v->processor);
+		printk(XENLOG_G_ERR PRI_vcpu " on CPU%u:\n", d->domain_id, v->vcpu_id,
+			v->processor);
 		arch_dump_vcpu_info(v);
 	}
 	domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- Memory that we share with a vCPU ------------------------------------------------------------------------ */
+/* --- Memory that we share with a vCPU --------------------------------------------------------- */
 
 int map_vcpu_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
 {

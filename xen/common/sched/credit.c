@@ -24,7 +24,7 @@
 
 cpumask_t credit_idlers, credit_overloaded;
 
-/* --- Credit --------------------------------------------------------------------------------------- */
+/* --- Credit ----------------------------------------------------------------------------------- */
 
 /* Charge the time since the last call to the vCPU that runs on a CPU (NULL: idle). Locked. */
 static void account(struct credit_cpu *cc, struct credit_vcpu *cur, s_time_t now)
@@ -51,7 +51,8 @@ static always_inline s64 to_vtime(s64 credit, s64 weight)
 	return credit * (1L << VTIME_SHIFT) / weight;
 }
 
-static always_inline enum credit_pri pri_of(const struct credit_cpu *cc, const struct credit_vcpu *cv)
+static always_inline enum credit_pri pri_of(
+	const struct credit_cpu *cc, const struct credit_vcpu *cv)
 {
 	return (s64)(cc->vclock - cv->vtime) >= 0 ? PRI_UNDER : PRI_OVER;
 }
@@ -113,7 +114,7 @@ static void earn_asleep(const struct credit_cpu *cc, struct credit_vcpu *cv, s_t
 	cv->credit = min(cv->credit, (s64)MAX_CREDIT);
 }
 
-/* --- Run queues ------------------------------------------------------------------------------------ */
+/* --- Run queues ------------------------------------------------------------------------------- */
 
 static void enqueue(struct credit_cpu *cc, struct credit_vcpu *cv)
 {
@@ -273,7 +274,7 @@ static void credit_context_saved(struct vcpu *v)
 		tickle_idler(v);
 }
 
-/* --- Several CPUs ------------------------------------------------------------------------------------ */
+/* --- Several CPUs ----------------------------------------------------------------------------- */
 
 /* The CPU with the least to do among those that v may use and prefers. */
 static unsigned int credit_pick_cpu(struct vcpu *v)
@@ -480,7 +481,7 @@ void credit_balance(void *data)
 	}
 }
 
-/* --- The decision -------------------------------------------------------------------------------------- */
+/* --- The decision ----------------------------------------------------------------------------- */
 
 /* The best vCPU waiting here, out of the queue, with its domain's budget checked. NULL: none. */
 static struct credit_vcpu *take_first(struct credit_cpu *cc)
@@ -548,7 +549,7 @@ static s_time_t ratelimit_left(const struct credit_vcpu *cur, s_time_t now)
 	return MICROSECS(credit_ratelimit_us) - ran;
 }
 
-/* Nothing to run here: be found when there is work. Returns what has turned up meanwhile, or NULL. */
+/* Nothing to run here: be found when there is work. Returns what has turned up since, or NULL. */
 static struct credit_vcpu *go_idle(unsigned int cpu, s_time_t now)
 {
 	struct credit_vcpu *cv;

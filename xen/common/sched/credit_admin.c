@@ -18,7 +18,7 @@ integer_param("vcpu_migration_delay", credit_migration_delay_us);
 static LIST_HEAD(credit_doms);
 static DEFINE_SPINLOCK(credit_lock, LOCK_RANK_SCHED_PRIV); /* credit_doms */
 
-/* --- Caps --------------------------------------------------------------------------------------------- */
+/* --- Caps ------------------------------------------------------------------------------------- */
 
 /* A vCPU that was parked may run again. */
 static void unpark(struct vcpu *v)
@@ -81,7 +81,7 @@ static void set_cap(struct credit_dom *cd, unsigned int cap)
 	}
 }
 
-/* --- Control -------------------------------------------------------------------------------------------- */
+/* --- Control ---------------------------------------------------------------------------------- */
 
 int credit_adjust(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
@@ -148,7 +148,8 @@ void credit_dump_cpu(unsigned int cpu)
 	const struct vcpu *v;
 
 	printk("  queued %u, weight %lu, idle %u, overloaded %u\n", cc->nr_queued,
-		(unsigned long)cc->total_weight / WEIGHT_SCALE, cpumask_test_cpu(cpu, &credit_idlers),
+		(unsigned long)cc->total_weight / WEIGHT_SCALE,
+		cpumask_test_cpu(cpu, &credit_idlers),
 		cpumask_test_cpu(cpu, &credit_overloaded));
 	if (credit_vcpu(sc->curr))
 		dump_vcpu(cc, credit_vcpu(sc->curr), "run ");
@@ -161,8 +162,8 @@ void credit_dump_settings(void)
 	const struct credit_dom *cd;
 	unsigned long flags;
 
-	printk("  tslice %u ms, ratelimit %u us, migration delay %u us\n", credit_tslice_ms, credit_ratelimit_us,
-		credit_migration_delay_us);
+	printk("  tslice %u ms, ratelimit %u us, migration delay %u us\n", credit_tslice_ms,
+		credit_ratelimit_us, credit_migration_delay_us);
 	spin_lock_irqsave(&credit_lock, flags);
 	list_for_each_entry (cd, &credit_doms, link)
 		printk("  " PRI_domain ": weight %u cap %u, %u per vCPU, budget %ld us\n",
@@ -171,7 +172,7 @@ void credit_dump_settings(void)
 	spin_unlock_irqrestore(&credit_lock, flags);
 }
 
-/* --- Creation and removal -------------------------------------------------------------------------------- */
+/* --- Creation and removal --------------------------------------------------------------------- */
 
 void *credit_alloc_pdata(unsigned int cpu)
 {
@@ -252,7 +253,7 @@ void credit_remove_vcpu(struct vcpu *v)
 int credit_init(void)
 {
 	if (!tunables_valid(credit_tslice_ms, credit_ratelimit_us, credit_migration_delay_us)) {
-		printk(XENLOG_WARNING "credit: bad time slice, rate limit or delay, using defaults\n");
+		printk(XENLOG_WARNING "credit: bad time slice, rate limit or delay: defaults\n");
 		credit_tslice_ms = 30;
 		credit_ratelimit_us = 1000;
 		credit_migration_delay_us = 0;

@@ -171,7 +171,7 @@ struct domain_config {
 int domain_create(domid_t id, const struct domain_config *cfg, struct domain **out);
 /* Boot: dom_io and dom_xen. Panics when out of memory. */
 void setup_system_domains(void);
-/* A new vCPU of `d`, down, to run on `cpu` first. NULL: no memory. d->domain_lock must not be held. */
+/* A new vCPU of `d`, down, to run on `cpu` first. NULL: no memory. The caller serialises. */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id, unsigned int cpu);
 /* Find a domain and take a reference (put_domain()); NULL when there is none. */
 struct domain *get_domain_by_id(domid_t id);
