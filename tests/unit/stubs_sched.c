@@ -51,8 +51,10 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 		abort();
 	test_switches++;
 	set_current(next);
-	local_irq_enable();
 	context_saved(prev);
+	local_irq_enable();
+	if (!is_idle_vcpu(next))
+		update_runstate_area(next);
 }
 
 void sync_vcpu_execstate(struct vcpu *v)
@@ -219,6 +221,12 @@ noreturn void machine_halt(void)
 	exit(42);
 }
 
+noreturn void machine_power_off(void)
+{
+	test_machine_end = 3;
+	exit(44);
+}
+
 noreturn void machine_restart(unsigned int delay_ms)
 {
 	test_machine_end = 2;
@@ -275,11 +283,6 @@ void *alloc_xenheap_pages(unsigned int order, unsigned int memflags)
 void free_xenheap_pages(void *v, unsigned int order)
 {
 	test_pages_used--;
-}
-
-void share_xen_page_with_guest(struct page_info *pg, struct domain *d, bool readonly)
-{
-	pg->owner = d->domain_id + 1;
 }
 
 struct domain *alloc_domain_struct(void)
@@ -417,11 +420,17 @@ void grant_table_destroy(struct domain *d)
 
 int arch_domain_create(struct domain *d, const struct domain_config *cfg)
 {
-	return 0;
+	if (!cfg)
+		return 0;
+	d->shared_info = alloc_xenheap_page();
+	return d->shared_info ? 0 : -ENOMEM;
 }
 
 void arch_domain_destroy(struct domain *d)
 {
+	if (d->shared_info)
+		free_xenheap_pages(d->shared_info, 0);
+	d->shared_info = NULL;
 }
 
 int arch_vcpu_create(struct vcpu *v)

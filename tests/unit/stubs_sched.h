@@ -24,7 +24,7 @@ extern char test_console[8192];
 extern int test_relinquish;                /* domain_relinquish_resources() preempts so often */
 extern bool test_port_pending;
 /* Set by hwdom_shutdown's ends. */
-extern int test_machine_end; /* 0 running, 1 halted, 2 restarted */
+extern int test_machine_end; /* 0 running, 1 halted, 2 restarted, 3 switched off */
 
 /* A machine with `cpus` CPUs on line, at time 1 s; schedulers and idle vCPUs ready. */
 void test_machine(unsigned int cpus);

@@ -503,7 +503,7 @@ START_TEST(watchdog)
 }
 END_TEST
 
-START_TEST(hardware_domain_halts)
+START_TEST(hardware_domain_powers_off)
 {
 	hardware_domain = test_domain(0, 1);
 	domain_shutdown(hardware_domain, SHUTDOWN_poweroff);
@@ -615,7 +615,7 @@ int main(void)
 	tcase_add_test(t, shutdown);
 	tcase_add_test(t, crash);
 	tcase_add_test(t, watchdog);
-	tcase_add_exit_test(t, hardware_domain_halts, 42);
+	tcase_add_exit_test(t, hardware_domain_powers_off, 44);
 	tcase_add_loop_exit_test(t, hardware_domain_reboots, 43, 0, 2);
 	tcase_add_exit_test(t, hardware_domain_noreboot, 42);
 	tcase_add_test(t, lock_order);

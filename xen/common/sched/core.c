@@ -271,7 +271,6 @@ void context_saved(struct vcpu *prev)
 		vcpu_timers_migrate(next, smp_processor_id());
 		evtchn_move_pirqs(next);
 	}
-	update_runstate_area(next);
 	if (next->periodic_period)
 		vcpu_periodic_timer_work(next);
 }

@@ -6,7 +6,6 @@
 #ifndef XEN_GUEST_ACCESS_H
 #define XEN_GUEST_ACCESS_H
 
-#include <public/xen.h>
 #include <xen/compiler.h>
 #include <xen/types.h>
 #include <public/xen.h>
