@@ -11,7 +11,7 @@ struct domain *dom_xen, *dom_io, *hardware_domain;
 LIST_HEAD(domain_list);
 DEFINE_SPINLOCK(domlist_lock, LOCK_RANK_DOMLIST);
 
-/* --- The list of domains -------------------------------------------------------------------------- */
+/* --- The list of domains ---------------------------------------------------------------------- */
 
 static bool is_system_id(domid_t id)
 {
@@ -88,7 +88,7 @@ struct domain *rcu_lock_domain_by_any_id(domid_t id)
 	return find_domain(id);
 }
 
-/* --- Creation ---------------------------------------------------------------------------------------- */
+/* --- Creation --------------------------------------------------------------------------------- */
 
 static void watchdog_expired(void *data)
 {
@@ -130,10 +130,8 @@ static int domain_init_guest(struct domain *d, const struct domain_config *cfg)
 	d->poll_mask = xzalloc_array(unsigned long, BITS_TO_LONGS(d->max_vcpus));
 	d->iomem_caps = rangeset_new("I/O Memory");
 	d->irq_caps = rangeset_new("Interrupts");
-	d->shared_info = alloc_xenheap_page();
-	if (!d->vcpu || !d->poll_mask || !d->iomem_caps || !d->irq_caps || !d->shared_info)
+	if (!d->vcpu || !d->poll_mask || !d->iomem_caps || !d->irq_caps)
 		return -ENOMEM;
-	share_xen_page_with_guest(virt_to_page(d->shared_info), d, false);
 
 	rc = evtchn_init(d, cfg->max_evtchn_port);
 	if (!rc)
@@ -143,8 +141,11 @@ static int domain_init_guest(struct domain *d, const struct domain_config *cfg)
 	return rc;
 }
 
-/* Free what domain_create() made, as far as it came, and the vCPUs. Nobody uses `d` any more. */
-static void domain_free(struct domain *d)
+/*
+ * Free what domain_create() made, as far as it came (with_arch: arch_domain_create() too), and the
+ * vCPUs. Nobody uses `d` any more.
+ */
+static void domain_free(struct domain *d, bool with_arch)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(d->watchdog_timer); i++)
 		kill_timer(&d->watchdog_timer[i]);
@@ -165,8 +166,8 @@ static void domain_free(struct domain *d)
 	evtchn_destroy_final(d);
 	rangeset_destroy(d->iomem_caps);
 	rangeset_destroy(d->irq_caps);
-	if (d->shared_info)
-		free_xenheap_page(d->shared_info);
+	if (with_arch)
+		arch_domain_destroy(d);
 	xfree(d->poll_mask);
 	xfree(d->vcpu);
 	free_domain_struct(d);
@@ -174,6 +175,7 @@ static void domain_free(struct domain *d)
 
 int domain_create(domid_t id, const struct domain_config *cfg, struct domain **out)
 {
+	bool with_arch = false;
 	struct domain *d;
 	int rc = 0;
 
@@ -195,16 +197,15 @@ int domain_create(domid_t id, const struct domain_config *cfg, struct domain **o
 	rc = arch_domain_create(d, cfg);
 	if (rc)
 		goto free;
+	with_arch = true;
 	rc = cfg ? domlist_insert(d) : 0;
 	if (rc)
-		goto destroy;
+		goto free;
 	*out = d;
 	return 0;
 
-destroy:
-	arch_domain_destroy(d);
 free:
-	domain_free(d);
+	domain_free(d, with_arch);
 	return rc;
 }
 
@@ -262,14 +263,11 @@ free:
 	return NULL;
 }
 
-/* --- Destruction ----------------------------------------------------------------------------------------- */
+/* --- Destruction ------------------------------------------------------------------------------ */
 
 static void domain_destroy_late(struct rcu_head *head)
 {
-	struct domain *d = container_of(head, struct domain, rcu);
-
-	arch_domain_destroy(d);
-	domain_free(d);
+	domain_free(container_of(head, struct domain, rcu), true);
 }
 
 static void domain_unlink(struct rcu_head *head)
@@ -333,7 +331,7 @@ int domain_kill(struct domain *d)
 	return 0;
 }
 
-/* --- Pausing --------------------------------------------------------------------------------------------- */
+/* --- Pausing ---------------------------------------------------------------------------------- */
 
 void vcpu_pause_nosync(struct vcpu *v)
 {
@@ -416,7 +414,7 @@ int domain_unpause_by_systemcontroller(struct domain *d)
 	return rc;
 }
 
-/* --- Shutdown ---------------------------------------------------------------------------------------------- */
+/* --- Shutdown --------------------------------------------------------------------------------- */
 
 void domain_shutdown(struct domain *d, unsigned int reason)
 {
@@ -484,13 +482,14 @@ void domain_crash_(struct domain *d, const char *why, ...)
 	vprintk(why, ap);
 	va_end(ap);
 	if (v->domain == d) {
-		printk(XENLOG_G_ERR PRI_vcpu " on CPU%u:\n", d->domain_id, v->vcpu_id, v->processor);
+		printk(XENLOG_G_ERR PRI_vcpu " on CPU%u:\n", d->domain_id, v->vcpu_id,
+			v->processor);
 		arch_dump_vcpu_info(v);
 	}
 	domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- Memory that we share with a vCPU ------------------------------------------------------------------------ */
+/* --- Memory that we share with a vCPU --------------------------------------------------------- */
 
 int map_vcpu_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
 {

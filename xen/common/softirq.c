@@ -67,7 +67,7 @@ void process_pending_softirqs(void)
 		BIT(TASKLET_SOFTIRQ));
 }
 
-/* --- Tasklets ---------------------------------------------------------------------------------- */
+/* --- Tasklets --------------------------------------------------------------------------------- */
 
 static DEFINE_SPINLOCK(tasklet_lock, LOCK_RANK_LEAF);
 static DEFINE_PER_CPU(struct list_head, tasklet_list);

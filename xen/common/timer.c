@@ -41,7 +41,7 @@ static DEFINE_PER_CPU(struct cpu_timers *, cpu_timers);
 static unsigned int timer_slop __read_mostly = 50000;
 integer_param("timer_slop", timer_slop);
 
-/* --- The heap ----------------------------------------------------------------------------------- */
+/* --- The heap --------------------------------------------------------------------------------- */
 
 static always_inline void heap_place(struct timer **heap, u32 pos, struct timer *t)
 {
@@ -96,7 +96,7 @@ static void spill_remove(struct cpu_timers *ct, struct timer *t)
 	*pp = t->spill_next;
 }
 
-/* --- One timer, its CPU's lock held ----------------------------------------------------------------- */
+/* --- One timer, its CPU's lock held ----------------------------------------------------------- */
 
 static void timer_remove(struct cpu_timers *ct, struct timer *t)
 {
@@ -147,7 +147,7 @@ static struct cpu_timers *timer_lock(const struct timer *t, unsigned long *flags
 	}
 }
 
-/* --- Interface ---------------------------------------------------------------------------------- */
+/* --- Interface -------------------------------------------------------------------------------- */
 
 void init_timer(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
 {
@@ -161,7 +161,8 @@ void set_timer(struct timer *t, s_time_t expires)
 
 	if (likely(t->status >= TIMER_idle && t->status != TIMER_killed)) {
 		timer_remove(ct, t);
-		t->expires = expires;
+		/* 0 would tell the hardware to stay quiet. */
+		t->expires = max(expires, (s_time_t)1);
 		timer_insert(ct, t);
 		timer_notice(ct, t, t->cpu);
 	}
@@ -231,7 +232,7 @@ void kill_timer(struct timer *t)
 	}
 }
 
-/* --- The softirq ------------------------------------------------------------------------------------ */
+/* --- The softirq ------------------------------------------------------------------------------ */
 
 /* Move what did not fit into a heap of twice the size. Without memory it stays until next time. */
 static void heap_grow(struct cpu_timers *ct)
@@ -314,7 +315,7 @@ static void timer_softirq(void)
 	spin_unlock_irq(&ct->lock);
 }
 
-/* --- Setting up, looking in ----------------------------------------------------------------------- */
+/* --- Setting up, looking in ------------------------------------------------------------------- */
 
 int timer_init_cpu(unsigned int cpu)
 {

@@ -7,7 +7,7 @@
 
 #define MIN_PERIOD MILLISECS(1)
 
-/* --- Life and death --------------------------------------------------------------------------------- */
+/* --- Life and death --------------------------------------------------------------------------- */
 
 static long op_initialise(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -67,7 +67,7 @@ static long op_is_up(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) arg)
 	return !test_bit(VPF_down, &v->pause_flags);
 }
 
-/* --- Runstate ----------------------------------------------------------------------------------------- */
+/* --- Runstate --------------------------------------------------------------------------------- */
 
 static long op_get_runstate(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -97,7 +97,7 @@ static long op_register_runstate(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) ar
 	return 0;
 }
 
-/* --- Timers ------------------------------------------------------------------------------------------- */
+/* --- Timers ----------------------------------------------------------------------------------- */
 
 static long set_period(struct vcpu *v, s_time_t period)
 {
@@ -169,7 +169,7 @@ static long op_register_info(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) arg)
 	return rc;
 }
 
-/* --- The table ----------------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static long (*const vcpu_op_table[])(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) arg) = {
 	[VCPUOP_initialise] = op_initialise,

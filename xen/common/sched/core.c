@@ -22,7 +22,7 @@ static const struct scheduler *const schedulers[] = { &sched_credit };
 static char opt_sched[16] = "credit";
 string_param("sched", opt_sched);
 
-/* --- Time accounting ------------------------------------------------------------------------------ */
+/* --- Time accounting -------------------------------------------------------------------------- */
 
 /* v enters a state (RUNSTATE_*) at `now`. Its CPU's lock is held. */
 static always_inline void runstate_change(struct vcpu *v, int state, s_time_t now)
@@ -61,7 +61,7 @@ void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *rs)
 		rs->time[rs->state] += spent;
 }
 
-/* --- Runnable or not ------------------------------------------------------------------------------- */
+/* --- Runnable or not -------------------------------------------------------------------------- */
 
 void vcpu_wake(struct vcpu *v)
 {
@@ -113,7 +113,7 @@ void vcpu_unblock(struct vcpu *v)
 	vcpu_wake(v);
 }
 
-/* --- Affinity ---------------------------------------------------------------------------------------- */
+/* --- Affinity --------------------------------------------------------------------------------- */
 
 /* A vCPU marked VPF_migrating has stopped running: give it a CPU that it may use. */
 static void vcpu_migrate_finish(struct vcpu *v)
@@ -207,7 +207,7 @@ int vcpu_override_affinity(struct vcpu *v, int cpu)
 	return rc;
 }
 
-/* --- Switching ---------------------------------------------------------------------------------------- */
+/* --- Switching -------------------------------------------------------------------------------- */
 
 static void slice_over(void *unused)
 {
@@ -222,6 +222,7 @@ static void schedule(void)
 	struct task_slice slice;
 	s_time_t now;
 
+	ASSERT(!lock_check_held());
 	spin_lock_irq(&sc->lock);
 	now = NOW();
 	slice = sched_ops->do_schedule(now, tasklets_pending());
@@ -270,12 +271,11 @@ void context_saved(struct vcpu *prev)
 		vcpu_timers_migrate(next, smp_processor_id());
 		evtchn_move_pirqs(next);
 	}
-	update_runstate_area(next);
 	if (next->periodic_period)
 		vcpu_periodic_timer_work(next);
 }
 
-/* --- Creation and removal ----------------------------------------------------------------------------- */
+/* --- Creation and removal --------------------------------------------------------------------- */
 
 int sched_init_vcpu(struct vcpu *v)
 {
@@ -369,7 +369,8 @@ static void __init choose_scheduler(void)
 			return;
 		}
 	}
-	printk(XENLOG_ERR "sched=%s: no such scheduler, using %s\n", opt_sched, sched_ops->opt_name);
+	printk(XENLOG_ERR "sched=%s: no such scheduler, using %s\n", opt_sched,
+		sched_ops->opt_name);
 }
 
 void __init scheduler_init(void)
@@ -387,7 +388,7 @@ void __init scheduler_init(void)
 	register_keyhandler('r', dump_runq, "dump run queues", true);
 }
 
-/* --- Control ------------------------------------------------------------------------------------------- */
+/* --- Control ---------------------------------------------------------------------------------- */
 
 const char *scheduler_name(void)
 {
@@ -422,7 +423,8 @@ void dump_runq(unsigned char key)
 	unsigned int cpu;
 	unsigned long flags;
 
-	printk("Scheduler: %s (%s), now %ld ns\n", sched_ops->name, sched_ops->opt_name, (long)NOW());
+	printk("Scheduler: %s (%s), now %ld ns\n", sched_ops->name, sched_ops->opt_name,
+		(long)NOW());
 	if (sched_ops->dump_settings)
 		sched_ops->dump_settings();
 	for_each_online_cpu (cpu) {

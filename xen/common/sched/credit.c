@@ -20,89 +20,11 @@
 #include <public/domctl.h>
 #include <public/sysctl.h>
 
-#include "private.h"
+#include "credit.h"
 
-#define DEFAULT_WEIGHT   256
-#define TICK             MILLISECS(10)
-#define BALANCE_PERIOD   MILLISECS(30)
-#define MAX_CREDIT       MILLISECS(15)  /* most that sleeping earns */
-#define MAX_SLEEP        MILLISECS(100) /* longest sleep that is accounted for */
-#define MAX_DEBT         MILLISECS(100) /* most that a vCPU takes along to another CPU */
-#define MAX_ACCOUNT      SECONDS(1)     /* longest run accounted for at once */
-#define MIN_CAPPED_SLICE MICROSECS(100)
-#define WEIGHT_SCALE     64 /* a vCPU's weight is weight * this / active vCPUs of its domain */
-#define VTIME_SHIFT      20 /* virtual time is (ns << this) / weight */
+cpumask_t credit_idlers, credit_overloaded;
 
-enum credit_pri { PRI_BOOST, PRI_UNDER, PRI_OVER, PRI_IDLE };
-
-struct credit_dom {
-	struct domain *dom;
-	unsigned int weight, cap; /* cap: % of one CPU, 0 = none */
-	u32 vcpu_weight;          /* what each of its active vCPUs weighs */
-	s_time_t counted;         /* when the active vCPUs were counted */
-	s64 budget;               /* ns left to run, when capped; atomic */
-	struct timer refill;      /* armed while capped */
-	struct list_head link;    /* all domains */
-};
-
-struct credit_vcpu {
-	struct vcpu *vcpu;
-	struct credit_dom *dom;
-	u64 vtime;        /* while competing */
-	s64 credit;       /* ns; while not competing */
-	u32 weight;       /* while competing */
-	enum credit_pri pri;
-	bool competing;   /* counts in its CPU's total weight: queued or running */
-	bool parked;      /* runnable, but its domain has no budget */
-	bool yielded;
-	unsigned int last_cpu;
-	s_time_t started; /* when it last got a CPU */
-	s_time_t stopped; /* when it last lost one */
-};
-
-struct credit_cpu {
-	struct list_head runq;   /* by priority, then most credit first */
-	unsigned int nr_queued;
-	u64 vclock;
-	u64 total_weight;        /* of all competing here */
-	s_time_t accounted;      /* up to here run time has been charged */
-	struct timer balance;    /* armed while somebody waits */
-	int pull_from;           /* a busier CPU wants us to take a vCPU; -1 = none */
-};
-
-static unsigned int tslice_ms __read_mostly = 30;
-integer_param("sched_credit_tslice_ms", tslice_ms);
-static unsigned int ratelimit_us __read_mostly = 1000;
-integer_param("sched_ratelimit_us", ratelimit_us);
-static unsigned int migration_delay_us __read_mostly;
-integer_param("vcpu_migration_delay", migration_delay_us);
-
-static cpumask_t idlers;     /* CPUs that run nothing and have not been told to look */
-static cpumask_t overloaded; /* CPUs where somebody waits */
-static LIST_HEAD(credit_doms);
-static DEFINE_SPINLOCK(credit_lock, LOCK_RANK_SCHED_PRIV); /* credit_doms */
-
-static always_inline struct credit_cpu *credit_cpu(unsigned int cpu)
-{
-	return per_cpu(sched_cpu, cpu).priv;
-}
-
-static always_inline struct credit_vcpu *credit_vcpu(const struct vcpu *v)
-{
-	return v->sched_priv; /* NULL for an idle vCPU */
-}
-
-static always_inline bool is_queued(const struct credit_vcpu *cv)
-{
-	return !list_empty(&cv->vcpu->sched_link);
-}
-
-static always_inline bool out_of_budget(const struct credit_vcpu *cv)
-{
-	return unlikely(cv->dom->cap) && __atomic_load_n(&cv->dom->budget, __ATOMIC_RELAXED) <= 0;
-}
-
-/* --- Credit --------------------------------------------------------------------------------------- */
+/* --- Credit ----------------------------------------------------------------------------------- */
 
 /* Charge the time since the last call to the vCPU that runs on a CPU (NULL: idle). Locked. */
 static void account(struct credit_cpu *cc, struct credit_vcpu *cur, s_time_t now)
@@ -114,6 +36,7 @@ static void account(struct credit_cpu *cc, struct credit_vcpu *cur, s_time_t now
 	cc->accounted = now;
 	if (!cur || !cur->competing)
 		return;
+	cur->ran += ran;
 	if (unlikely(cur->dom->cap))
 		__atomic_fetch_sub(&cur->dom->budget, ran, __ATOMIC_RELAXED);
 	if (cc->total_weight == cur->weight)
@@ -123,17 +46,13 @@ static void account(struct credit_cpu *cc, struct credit_vcpu *cur, s_time_t now
 	cur->vtime += ((u64)ran << VTIME_SHIFT) / cur->weight;
 }
 
-static always_inline s64 credit_of(const struct credit_cpu *cc, const struct credit_vcpu *cv)
-{
-	return ((s64)(cc->vclock - cv->vtime) * (s64)cv->weight) >> VTIME_SHIFT;
-}
-
 static always_inline s64 to_vtime(s64 credit, s64 weight)
 {
 	return credit * (1L << VTIME_SHIFT) / weight;
 }
 
-static always_inline enum credit_pri pri_of(const struct credit_cpu *cc, const struct credit_vcpu *cv)
+static always_inline enum credit_pri pri_of(
+	const struct credit_cpu *cc, const struct credit_vcpu *cv)
 {
 	return (s64)(cc->vclock - cv->vtime) >= 0 ? PRI_UNDER : PRI_OVER;
 }
@@ -148,9 +67,10 @@ static void join(struct credit_cpu *cc, struct credit_vcpu *cv)
 		cv->vtime = cc->vclock;
 		return;
 	}
+	/* What it is owed, the others owe: the sum of credits stays 0. */
+	cc->vclock -= to_vtime(cv->credit, cc->total_weight);
 	cc->total_weight += cv->weight;
 	cv->vtime = cc->vclock - to_vtime(cv->credit, cv->weight);
-	cc->vclock -= to_vtime(cv->credit, cc->total_weight); /* the sum of credits stays 0 */
 }
 
 /* The opposite. */
@@ -194,7 +114,7 @@ static void earn_asleep(const struct credit_cpu *cc, struct credit_vcpu *cv, s_t
 	cv->credit = min(cv->credit, (s64)MAX_CREDIT);
 }
 
-/* --- Run queues ------------------------------------------------------------------------------------ */
+/* --- Run queues ------------------------------------------------------------------------------- */
 
 static void enqueue(struct credit_cpu *cc, struct credit_vcpu *cv)
 {
@@ -233,12 +153,12 @@ static bool tickle_idler(const struct vcpu *v)
 	cpumask_t hard, soft;
 	unsigned int cpu;
 
-	cpumask_and(&hard, &idlers, &v->cpu_hard_affinity);
+	cpumask_and(&hard, &credit_idlers, &v->cpu_hard_affinity);
 	if (cpumask_empty(&hard))
 		return false;
 	cpumask_and(&soft, &hard, &v->cpu_soft_affinity);
 	cpu = cpumask_cycle(v->processor, cpumask_empty(&soft) ? &hard : &soft);
-	cpumask_clear_cpu(cpu, &idlers);
+	cpumask_clear_cpu(cpu, &credit_idlers);
 	cpu_raise_softirq(cpu, SCHEDULE_SOFTIRQ);
 	return true;
 }
@@ -249,26 +169,32 @@ static void tickle_busy(unsigned int cpu, struct credit_vcpu *cv, s_time_t now)
 	struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
 	struct credit_vcpu *cur = credit_vcpu(sc->curr);
 	enum credit_pri pri = cur->pri;
-	s_time_t since = now - cur->started, limit;
+	s_time_t since = now - cur->started, when;
+	bool helped;
 
-	if (!cpumask_test_cpu(cpu, &overloaded))
-		cpumask_set_cpu(cpu, &overloaded);
-	if (tickle_idler(cv->vcpu))
-		return;
+	if (!cpumask_test_cpu(cpu, &credit_overloaded))
+		cpumask_set_cpu(cpu, &credit_overloaded);
+	helped = tickle_idler(cv->vcpu);
 	if (pri != PRI_BOOST || since >= TICK)
 		pri = pri_of(credit_cpu(cpu), cur);
-	if (cv->pri < pri && since >= MICROSECS(ratelimit_us)) {
+	if (!helped && cv->pri < pri && since >= MICROSECS(credit_ratelimit_us)) {
 		cpu_raise_softirq(cpu, SCHEDULE_SOFTIRQ);
 		return;
 	}
-	/* The running one had the CPU for itself: from now on its time is limited. */
-	limit = cv->pri < pri ? MICROSECS(ratelimit_us) : MILLISECS(tslice_ms);
-	if (!sc->slice_set || sc->slice.expires > cur->started + limit)
-		sched_arm_slice(sc, cur->started + limit);
+	/*
+	 * The running one may have had the CPU for itself: from now on its time is limited, even
+	 * when an idle CPU was called, for that can have found other work meanwhile.
+	 */
+	if (cv->pri < pri)
+		when = (helped ? now : cur->started) + MICROSECS(credit_ratelimit_us);
+	else
+		when = cur->started + MILLISECS(credit_tslice_ms);
+	if (!sc->slice_set || sc->slice.expires > when)
+		sched_arm_slice(sc, when);
 }
 
-/* A runnable vCPU enters its CPU's queue. Locked. */
-static void insert(struct vcpu *v, struct credit_vcpu *cv, bool woken)
+/* A vCPU that was blocked or parked enters its CPU's queue. Locked. */
+void credit_insert(struct vcpu *v, struct credit_vcpu *cv)
 {
 	unsigned int cpu = v->processor;
 	struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
@@ -285,11 +211,10 @@ static void insert(struct vcpu *v, struct credit_vcpu *cv, bool woken)
 	}
 	now = NOW();
 	account(cc, credit_vcpu(cur), now);
-	if (woken)
-		earn_asleep(cc, cv, now);
+	earn_asleep(cc, cv, now);
 	join(cc, cv);
 	cv->pri = pri_of(cc, cv);
-	if (woken && cv->pri == PRI_UNDER)
+	if (cv->pri == PRI_UNDER)
 		cv->pri = PRI_BOOST;
 	enqueue(cc, cv);
 	if (cur == sc->idle)
@@ -310,7 +235,7 @@ static void credit_wake(struct vcpu *v)
 	if (out_of_budget(cv))
 		cv->parked = true;
 	else
-		insert(v, cv, true);
+		credit_insert(v, cv);
 }
 
 static void credit_sleep(struct vcpu *v)
@@ -336,7 +261,7 @@ static bool credit_yield(struct vcpu *v)
 {
 	struct credit_cpu *cc = credit_cpu(v->processor);
 
-	if (!cc->nr_queued && cpumask_empty(&overloaded))
+	if (!cc->nr_queued && cpumask_empty(&credit_overloaded))
 		return false;
 	credit_vcpu(v)->yielded = true;
 	return true;
@@ -345,11 +270,11 @@ static bool credit_yield(struct vcpu *v)
 /* A vCPU that lost its CPU can go elsewhere now. */
 static void credit_context_saved(struct vcpu *v)
 {
-	if (unlikely(!cpumask_empty(&idlers)) && v->sched_priv && is_queued(credit_vcpu(v)))
+	if (unlikely(!cpumask_empty(&credit_idlers)) && v->sched_priv && is_queued(credit_vcpu(v)))
 		tickle_idler(v);
 }
 
-/* --- Several CPUs ------------------------------------------------------------------------------------ */
+/* --- Several CPUs ----------------------------------------------------------------------------- */
 
 /* The CPU with the least to do among those that v may use and prefers. */
 static unsigned int credit_pick_cpu(struct vcpu *v)
@@ -381,12 +306,13 @@ static bool may_steal(const struct credit_vcpu *cv, unsigned int cpu, bool soft,
 	return !__atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE) &&
 		cpumask_test_cpu(cpu, &v->cpu_hard_affinity) &&
 		(!soft || cpumask_test_cpu(cpu, &v->cpu_soft_affinity)) &&
-		now - cv->stopped >= MICROSECS(migration_delay_us);
+		now - cv->stopped >= MICROSECS(credit_migration_delay_us);
 }
 
 /*
  * Take a vCPU with a better priority than `worse` from a CPU's queue; NULL when there is none.
- * `evenly`: only one that leaves that CPU with no less to do than we have then.
+ * `evenly`: only one that leaves that CPU with no less to do than we have then, and of those the
+ * one that has had most of late, for it will have to share here.
  */
 static struct credit_vcpu *steal_from(unsigned int from, unsigned int cpu, enum credit_pri worse,
 	bool soft, bool evenly, s_time_t now)
@@ -403,12 +329,15 @@ static struct credit_vcpu *steal_from(unsigned int from, unsigned int cpu, enum 
 
 		if (cv->pri >= worse)
 			break;
-		if (evenly && credit_cpu(cpu)->total_weight + cv->weight > cc->total_weight)
+		if (!may_steal(cv, cpu, soft, now))
 			continue;
-		if (may_steal(cv, cpu, soft, now)) {
+		if (!evenly) {
 			found = cv;
 			break;
 		}
+		if (credit_cpu(cpu)->total_weight + cv->weight <= cc->total_weight &&
+			(!found || cv->share > found->share))
+			found = cv;
 	}
 	if (found) {
 		account(cc, credit_vcpu(sc->curr), now);
@@ -429,8 +358,8 @@ static struct credit_vcpu *steal(unsigned int cpu, enum credit_pri worse, s_time
 	for (int soft = 1; soft >= 0; soft--) {
 		unsigned int peer = cpu;
 
-		for (unsigned int n = cpumask_weight(&overloaded); n; n--) {
-			peer = cpumask_cycle(peer, &overloaded);
+		for (unsigned int n = cpumask_weight(&credit_overloaded); n; n--) {
+			peer = cpumask_cycle(peer, &credit_overloaded);
 			if (peer >= NR_CPUS)
 				return NULL;
 			if (peer == cpu)
@@ -448,13 +377,11 @@ static struct credit_vcpu *steal(unsigned int cpu, enum credit_pri worse, s_time
 /* Another CPU has more to do and asked us to take one of its waiting vCPUs. */
 static void pull(unsigned int cpu, struct credit_cpu *cc, s_time_t now)
 {
-	struct credit_vcpu *cv;
 	unsigned int from = cc->pull_from;
+	struct credit_vcpu *cv;
 
 	cc->pull_from = -1;
-	cv = steal_from(from, cpu, PRI_IDLE, true, true, now);
-	if (!cv)
-		cv = steal_from(from, cpu, PRI_IDLE, false, true, now);
+	cv = from == cpu ? NULL : steal_from(from, cpu, PRI_IDLE, false, true, now);
 	if (!cv)
 		return;
 	join(cc, cv);
@@ -479,34 +406,67 @@ static void count_active(struct credit_dom *cd, s_time_t now)
 	WRITE_ONCE(cd->vcpu_weight, max_t(u32, cd->weight * WEIGHT_SCALE / max(n, 1u), 1));
 }
 
+/* Refresh a vCPU's share: what it has had over the last SHARE_WINDOW or two. */
+static void sample_share(struct credit_vcpu *cv, s_time_t now)
+{
+	s_time_t age = now - cv->sampled;
+
+	age = min(age, (s_time_t)SECONDS(1));
+	cv->share = (cv->base_share * SHARE_WINDOW + (cv->ran - cv->sample_ran) * 1024) /
+		(SHARE_WINDOW + age);
+	if (age > SHARE_WINDOW) {
+		cv->base_share = cv->share;
+		cv->sample_ran = cv->ran;
+		cv->sampled = now;
+	}
+}
+
+/* Refresh weight and share of those that compete for a CPU; true when one that waits has had no
+ * less than the one that runs, so that it would be fair to move it. */
+static bool balance_refresh(struct sched_cpu *sc, cpumask_t *wanted, s_time_t now)
+{
+	struct credit_cpu *cc = sc->priv;
+	struct credit_vcpu *cur = credit_vcpu(sc->curr);
+	s64 share = -1;
+	struct vcpu *v;
+
+	if (cur && cur->competing) {
+		count_active(cur->dom, now);
+		reweigh(cc, cur);
+		sample_share(cur, now);
+	}
+	list_for_each_entry (v, &cc->runq, sched_link) {
+		struct credit_vcpu *cv = credit_vcpu(v);
+
+		count_active(cv->dom, now);
+		reweigh(cc, cv);
+		sample_share(cv, now);
+		share = max(share, cv->share);
+		cpumask_or(wanted, wanted, &v->cpu_hard_affinity);
+	}
+	return share >= 0 && (!cur || share >= cur->share);
+}
+
 /* Somebody has waited on this CPU for a while: refresh weights, and offer work to a calmer CPU. */
-static void balance(void *data)
+void credit_balance(void *data)
 {
 	unsigned int cpu = (unsigned long)data, peer, best = NR_CPUS;
 	struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
 	struct credit_cpu *cc = sc->priv;
-	struct credit_vcpu *cur;
 	cpumask_t wanted = CPUMASK_NONE;
-	struct vcpu *v;
 	s_time_t now = NOW();
+	bool move;
 	u64 load;
 
 	spin_lock_irq(&sc->lock);
-	cur = credit_vcpu(sc->curr);
-	account(cc, cur, now);
-	if (cur && cur->competing) {
-		count_active(cur->dom, now);
-		reweigh(cc, cur);
-	}
-	list_for_each_entry (v, &cc->runq, sched_link) {
-		count_active(credit_vcpu(v)->dom, now);
-		reweigh(cc, credit_vcpu(v));
-		cpumask_or(&wanted, &wanted, &v->cpu_hard_affinity);
-	}
+	account(cc, credit_vcpu(sc->curr), now);
+	move = balance_refresh(sc, &wanted, now);
 	load = cc->total_weight;
 	if (cc->nr_queued)
-		set_timer(&cc->balance, now + BALANCE_PERIOD);
+		set_timer(&cc->balance, now + (move ? BALANCE_PERIOD : TICK));
 	spin_unlock_irq(&sc->lock);
+	if (!move)
+		return;
 
 	cpumask_and(&wanted, &wanted, &cpu_online_map);
 	for_each_cpu (peer, &wanted) {
@@ -521,7 +481,7 @@ static void balance(void *data)
 	}
 }
 
-/* --- The decision -------------------------------------------------------------------------------------- */
+/* --- The decision ----------------------------------------------------------------------------- */
 
 /* The best vCPU waiting here, out of the queue, with its domain's budget checked. NULL: none. */
 static struct credit_vcpu *take_first(struct credit_cpu *cc)
@@ -567,7 +527,7 @@ static s_time_t slice_of(struct credit_cpu *cc, const struct credit_vcpu *cv)
 	s_time_t slice = -1;
 
 	if (cc->nr_queued)
-		slice = cv->pri == PRI_BOOST ? TICK : MILLISECS(tslice_ms);
+		slice = cv->pri == PRI_BOOST ? TICK : MILLISECS(credit_tslice_ms);
 	if (unlikely(cv->dom->cap)) {
 		s_time_t left = __atomic_load_n(&cv->dom->budget, __ATOMIC_RELAXED);
 
@@ -583,21 +543,21 @@ static s_time_t ratelimit_left(const struct credit_vcpu *cur, s_time_t now)
 {
 	s_time_t ran = now - cur->started;
 
-	if (ran >= MICROSECS(ratelimit_us) || cur->yielded || !vcpu_runnable(cur->vcpu) ||
+	if (ran >= MICROSECS(credit_ratelimit_us) || cur->yielded || !vcpu_runnable(cur->vcpu) ||
 		out_of_budget(cur))
 		return -1;
-	return MICROSECS(ratelimit_us) - ran;
+	return MICROSECS(credit_ratelimit_us) - ran;
 }
 
-/* Nothing to run here: be found when there is work. Returns what has turned up meanwhile, or NULL. */
+/* Nothing to run here: be found when there is work. Returns what has turned up since, or NULL. */
 static struct credit_vcpu *go_idle(unsigned int cpu, s_time_t now)
 {
 	struct credit_vcpu *cv;
 
-	if (cpumask_test_cpu(cpu, &idlers))
+	if (cpumask_test_cpu(cpu, &credit_idlers))
 		return NULL;
-	cpumask_set_cpu(cpu, &idlers);
-	if (likely(cpumask_empty(&overloaded)))
+	cpumask_set_cpu(cpu, &credit_idlers);
+	if (likely(cpumask_empty(&credit_overloaded)))
 		return NULL;
 	cv = steal(cpu, PRI_IDLE, now);
 	if (cv)
@@ -609,12 +569,12 @@ static struct credit_vcpu *go_idle(unsigned int cpu, s_time_t now)
 static void note_waiters(unsigned int cpu, struct credit_cpu *cc, s_time_t now)
 {
 	if (likely(!cc->nr_queued)) {
-		if (cpumask_test_cpu(cpu, &overloaded))
-			cpumask_clear_cpu(cpu, &overloaded);
+		if (cpumask_test_cpu(cpu, &credit_overloaded))
+			cpumask_clear_cpu(cpu, &credit_overloaded);
 		return;
 	}
-	if (!cpumask_test_cpu(cpu, &overloaded))
-		cpumask_set_cpu(cpu, &overloaded);
+	if (!cpumask_test_cpu(cpu, &credit_overloaded))
+		cpumask_set_cpu(cpu, &credit_overloaded);
 	if (!timer_is_active(&cc->balance))
 		set_timer(&cc->balance, now + BALANCE_PERIOD);
 }
@@ -627,7 +587,7 @@ static struct credit_vcpu *choose(unsigned int cpu, struct credit_cpu *cc, s_tim
 	if (unlikely(cc->pull_from >= 0))
 		pull(cpu, cc, now);
 	next = take_first(cc);
-	if (likely(cpumask_empty(&overloaded)) || (next && next->pri < PRI_OVER))
+	if (likely(cpumask_empty(&credit_overloaded)) || (next && next->pri < PRI_OVER))
 		return next;
 	/* Somewhere somebody waits who has more right to run than what we have. */
 	other = steal(cpu, next ? next->pri : PRI_IDLE, now);
@@ -668,8 +628,8 @@ static struct task_slice credit_do_schedule(s_time_t now, bool tasklet_work)
 		return ret;
 	}
 
-	if (cpumask_test_cpu(cpu, &idlers))
-		cpumask_clear_cpu(cpu, &idlers);
+	if (cpumask_test_cpu(cpu, &credit_idlers))
+		cpumask_clear_cpu(cpu, &credit_idlers);
 	ret.task = next->vcpu;
 	ret.time = slice_of(cc, next);
 	ret.migrated = next->last_cpu != cpu;
@@ -679,248 +639,6 @@ static struct task_slice credit_do_schedule(s_time_t now, bool tasklet_work)
 	else if (next->pri != PRI_BOOST && cc->nr_queued)
 		next->started = now; /* a new slice */
 	return ret;
-}
-
-/* --- Caps --------------------------------------------------------------------------------------------- */
-
-/* A vCPU that was parked may run again. */
-static void unpark(struct vcpu *v)
-{
-	unsigned long flags;
-	struct credit_vcpu *cv = credit_vcpu(v);
-	struct sched_cpu *sc;
-
-	if (!cv)
-		return;
-	sc = vcpu_sched_lock(v, &flags);
-	if (cv->parked) {
-		cv->parked = false;
-		if (vcpu_runnable(v) && !cv->competing && sc->curr != v)
-			insert(v, cv, false);
-	}
-	spin_unlock_irqrestore(&sc->lock, flags);
-}
-
-static void unpark_all(struct credit_dom *cd)
-{
-	struct vcpu *v;
-
-	for_each_vcpu (cd->dom, v)
-		unpark(v);
-}
-
-/* Every tick: a capped domain's budget. */
-static void refill(void *data)
-{
-	struct credit_dom *cd = data;
-	unsigned int cap = READ_ONCE(cd->cap);
-	s64 share = (s64)cap * TICK / 100, left;
-
-	if (!cap)
-		return;
-	/* Time that was not used is lost, time that was used in excess is paid back. */
-	left = __atomic_add_fetch(&cd->budget, share, __ATOMIC_RELAXED);
-	if (left > share)
-		__atomic_fetch_sub(&cd->budget, left - share, __ATOMIC_RELAXED);
-	set_timer(&cd->refill, max(cd->refill.expires + TICK, NOW()));
-	if (left > 0)
-		unpark_all(cd);
-}
-
-static void set_cap(struct credit_dom *cd, unsigned int cap)
-{
-	if (cap && !cd->cap) {
-		__atomic_store_n(&cd->budget, (s64)cap * TICK / 100, __ATOMIC_RELAXED);
-		WRITE_ONCE(cd->cap, cap);
-		set_timer(&cd->refill, NOW() + TICK);
-		/* CPUs that run its vCPUs without a time slice begin to count. */
-		cpumask_raise_softirq(&cpu_online_map, SCHEDULE_SOFTIRQ);
-	} else {
-		WRITE_ONCE(cd->cap, cap);
-	}
-	if (!cap) {
-		stop_timer(&cd->refill);
-		unpark_all(cd);
-	}
-}
-
-/* --- Control -------------------------------------------------------------------------------------------- */
-
-static int credit_adjust(struct domain *d, struct xen_domctl_scheduler_op *op)
-{
-	struct credit_dom *cd = d->sched_priv;
-
-	switch (op->cmd) {
-	case XEN_DOMCTL_SCHEDOP_getinfo:
-		op->u.credit.weight = cd->weight;
-		op->u.credit.cap = cd->cap;
-		return 0;
-	case XEN_DOMCTL_SCHEDOP_putinfo:
-		/* 0 and ~0 leave a value as it is. */
-		if (op->u.credit.weight) {
-			cd->weight = op->u.credit.weight;
-			WRITE_ONCE(cd->vcpu_weight, cd->weight * WEIGHT_SCALE);
-			cd->counted = NOW() - BALANCE_PERIOD;
-		}
-		if (op->u.credit.cap != (u16)~0)
-			set_cap(cd, op->u.credit.cap);
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
-static bool tunables_valid(unsigned int tslice, unsigned int ratelimit, unsigned int delay)
-{
-	return tslice >= XEN_SYSCTL_CSCHED_TSLICE_MIN && tslice <= XEN_SYSCTL_CSCHED_TSLICE_MAX &&
-		(!ratelimit || (ratelimit >= 100 && ratelimit <= 500000)) &&
-		ratelimit <= tslice * 1000 && delay <= 100000;
-}
-
-static int credit_adjust_global(struct xen_sysctl_scheduler_op *op)
-{
-	struct xen_sysctl_credit_schedule *p = &op->u.sched_credit;
-
-	if (op->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
-		if (!tunables_valid(p->tslice_ms, p->ratelimit_us, p->vcpu_migr_delay_us))
-			return -EINVAL;
-		WRITE_ONCE(tslice_ms, p->tslice_ms);
-		WRITE_ONCE(ratelimit_us, p->ratelimit_us);
-		WRITE_ONCE(migration_delay_us, p->vcpu_migr_delay_us);
-	}
-	p->tslice_ms = tslice_ms;
-	p->ratelimit_us = ratelimit_us;
-	p->vcpu_migr_delay_us = migration_delay_us;
-	return 0;
-}
-
-static const char *const pri_names[] = { "BOOST", "UNDER", "OVER", "IDLE" };
-
-static void dump_vcpu(const struct credit_cpu *cc, const struct credit_vcpu *cv, const char *what)
-{
-	printk("  %s " PRI_vcpu " %s credit %ld us weight %u cap %u%s\n", what,
-		cv->vcpu->domain->domain_id, cv->vcpu->vcpu_id, pri_names[cv->pri],
-		(long)((cv->competing ? credit_of(cc, cv) : cv->credit) / 1000), cv->dom->weight,
-		cv->dom->cap, cv->parked ? " parked" : "");
-}
-
-static void credit_dump_cpu(unsigned int cpu)
-{
-	const struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
-	const struct credit_cpu *cc = sc->priv;
-	const struct vcpu *v;
-
-	printk("  queued %u, weight %lu, idle %u, overloaded %u\n", cc->nr_queued,
-		(unsigned long)cc->total_weight / WEIGHT_SCALE, cpumask_test_cpu(cpu, &idlers),
-		cpumask_test_cpu(cpu, &overloaded));
-	if (credit_vcpu(sc->curr))
-		dump_vcpu(cc, credit_vcpu(sc->curr), "run ");
-	list_for_each_entry (v, &cc->runq, sched_link)
-		dump_vcpu(cc, credit_vcpu(v), "wait");
-}
-
-static void credit_dump_settings(void)
-{
-	const struct credit_dom *cd;
-	unsigned long flags;
-
-	printk("  tslice %u ms, ratelimit %u us, migration delay %u us\n", tslice_ms, ratelimit_us,
-		migration_delay_us);
-	spin_lock_irqsave(&credit_lock, flags);
-	list_for_each_entry (cd, &credit_doms, link)
-		printk("  " PRI_domain ": weight %u cap %u, %u per vCPU, budget %ld us\n",
-			cd->dom->domain_id, cd->weight, cd->cap, cd->vcpu_weight / WEIGHT_SCALE,
-			(long)(cd->budget / 1000));
-	spin_unlock_irqrestore(&credit_lock, flags);
-}
-
-/* --- Creation and removal -------------------------------------------------------------------------------- */
-
-static void *credit_alloc_pdata(unsigned int cpu)
-{
-	struct credit_cpu *cc = xzalloc(struct credit_cpu);
-
-	if (!cc)
-		return NULL;
-	INIT_LIST_HEAD(&cc->runq);
-	cc->pull_from = -1;
-	cc->accounted = NOW();
-	init_timer(&cc->balance, balance, (void *)(unsigned long)cpu, cpu);
-	cpumask_set_cpu(cpu, &idlers);
-	return cc;
-}
-
-static void credit_free_pdata(void *pdata, unsigned int cpu)
-{
-	struct credit_cpu *cc = pdata;
-
-	cpumask_clear_cpu(cpu, &idlers);
-	kill_timer(&cc->balance);
-	xfree(cc);
-}
-
-static void *credit_alloc_domdata(struct domain *d)
-{
-	struct credit_dom *cd = xzalloc(struct credit_dom);
-	unsigned long flags;
-
-	if (!cd)
-		return NULL;
-	cd->dom = d;
-	cd->weight = DEFAULT_WEIGHT;
-	cd->vcpu_weight = DEFAULT_WEIGHT * WEIGHT_SCALE;
-	init_timer(&cd->refill, refill, cd, smp_processor_id());
-	spin_lock_irqsave(&credit_lock, flags);
-	list_add_tail(&cd->link, &credit_doms);
-	spin_unlock_irqrestore(&credit_lock, flags);
-	return cd;
-}
-
-static void credit_free_domdata(void *domdata)
-{
-	struct credit_dom *cd = domdata;
-	unsigned long flags;
-
-	kill_timer(&cd->refill);
-	spin_lock_irqsave(&credit_lock, flags);
-	list_del(&cd->link);
-	spin_unlock_irqrestore(&credit_lock, flags);
-	xfree(cd);
-}
-
-static void *credit_alloc_vdata(struct vcpu *v, void *domdata)
-{
-	struct credit_vcpu *cv = xzalloc(struct credit_vcpu);
-
-	if (!cv)
-		return NULL;
-	cv->vcpu = v;
-	cv->dom = domdata;
-	cv->pri = PRI_UNDER;
-	cv->last_cpu = v->processor;
-	cv->stopped = NOW();
-	return cv;
-}
-
-static void credit_free_vdata(void *vdata)
-{
-	xfree(vdata);
-}
-
-static void credit_remove_vcpu(struct vcpu *v)
-{
-	ASSERT(!is_queued(credit_vcpu(v)) && !v->is_running);
-}
-
-static int credit_init(void)
-{
-	if (!tunables_valid(tslice_ms, ratelimit_us, migration_delay_us)) {
-		printk(XENLOG_WARNING "credit: bad time slice, rate limit or delay, using defaults\n");
-		tslice_ms = 30;
-		ratelimit_us = 1000;
-		migration_delay_us = 0;
-	}
-	return 0;
 }
 
 const struct scheduler sched_credit = {

@@ -41,11 +41,12 @@ struct scheduler {
 	void *(*alloc_pdata)(unsigned int cpu); /* NULL: no memory */
 	void (*free_pdata)(void *pdata, unsigned int cpu);
 	void *(*alloc_domdata)(struct domain *d);
-	void (*free_domdata)(void *domdata);
+	void (*free_domdata)(void *domdata); /* before its vCPUs' data; none is runnable */
 	void *(*alloc_vdata)(struct vcpu *v, void *domdata);
 	void (*free_vdata)(void *vdata);
-	void (*insert_vcpu)(struct vcpu *v); /* optional, locked: exists from now on, not runnable yet */
-	void (*remove_vcpu)(struct vcpu *v); /* optional, locked: will be freed; is not runnable */
+	/* Both optional, locked: v exists from now on, down / will be freed, is not runnable. */
+	void (*insert_vcpu)(struct vcpu *v);
+	void (*remove_vcpu)(struct vcpu *v);
 
 	void (*sleep)(struct vcpu *v); /* locked: no longer runnable */
 	void (*wake)(struct vcpu *v);  /* locked: runnable; may be running or queued already */

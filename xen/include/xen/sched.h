@@ -171,7 +171,7 @@ struct domain_config {
 int domain_create(domid_t id, const struct domain_config *cfg, struct domain **out);
 /* Boot: dom_io and dom_xen. Panics when out of memory. */
 void setup_system_domains(void);
-/* A new vCPU of `d`, down, to run on `cpu` first. NULL: no memory. d->domain_lock must not be held. */
+/* A new vCPU of `d`, down, to run on `cpu` first. NULL: no memory. The caller serialises. */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id, unsigned int cpu);
 /* Find a domain and take a reference (put_domain()); NULL when there is none. */
 struct domain *get_domain_by_id(domid_t id);
@@ -264,13 +264,14 @@ noreturn void idle_loop(void);
 
 /* Switch this CPU from prev to next; does not return to the caller unless prev == next. */
 void context_switch(struct vcpu *prev, struct vcpu *next);
-/* Called with interrupts on after the switch, on the new vCPU's behalf. */
+/* Called after the switch on the new vCPU's behalf, when prev's registers are in memory. */
 void context_saved(struct vcpu *prev);
 /* Write lazily kept registers of v back to memory, wherever they are. */
 void sync_vcpu_execstate(struct vcpu *v);
 noreturn void continue_running(struct vcpu *same);
 /* A running vCPU must look at its events again. */
 void vcpu_kick(struct vcpu *v);
+/* Includes the shared_info page. Undoes itself when it fails. */
 int arch_domain_create(struct domain *d, const struct domain_config *cfg);
 void arch_domain_destroy(struct domain *d);
 int arch_vcpu_create(struct vcpu *v);

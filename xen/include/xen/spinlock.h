@@ -55,6 +55,7 @@ typedef struct spinlock {
 	};
 #ifdef CONFIG_DEBUG
 	u8 rank;
+	u8 used;           /* how, for the check of interrupt safety */
 	s16 cpu;           /* holder, -1 = free */
 	const void *owner; /* call site */
 #endif
@@ -65,11 +66,18 @@ typedef struct spinlock {
 void lock_check_acquire(spinlock_t *l, const void *site);
 void lock_check_acquired(spinlock_t *l, const void *site);
 void lock_check_release(spinlock_t *l);
+/* Around every interrupt handler: its locks are no concern of what it interrupted. */
+void lock_check_irq_enter(void);
+void lock_check_irq_exit(void);
+unsigned int lock_check_held(void); /* how many locks this CPU holds */
 #else
 #define SPINLOCK_INIT(r) { .both = 0 }
 #define lock_check_acquire(l, s)  ((void)0)
 #define lock_check_acquired(l, s) ((void)0)
 #define lock_check_release(l)     ((void)0)
+#define lock_check_irq_enter()    ((void)0)
+#define lock_check_irq_exit()     ((void)0)
+#define lock_check_held()         0u
 #endif
 #define DEFINE_SPINLOCK(n, r) spinlock_t n = SPINLOCK_INIT(r)
 
