@@ -82,10 +82,10 @@ static int write_out(struct exchange *x, unsigned long chunk, bool undo)
 {
 	unsigned long i = chunk << x->out_shift;
 
-	for (struct page_info *pg = page_list_first(&x->out); pg; pg = page_list_next(pg)) {
+	for (struct page_info *pg = page_list_first(&x->out); pg; pg = page_list_next(pg), i++) {
 		xen_pfn_t n = undo ? pg->type_info : page_mfn(pg);
 
-		if (copy_to_guest_offset(x->e.out.extent_start, i++, &n, 1))
+		if (copy_to_guest_offset(x->e.out.extent_start, i, &n, 1))
 			return -EFAULT;
 	}
 	return 0;
