@@ -10,7 +10,7 @@ struct cpu_info host_cpu_info;
 unsigned long host_irq_flags = 0x200;
 cpumask_t cpu_online_map;
 
-/* --- Options, console, fatal errors ---------------------------------------------------------------- */
+/* --- Options, console, fatal errors ----------------------------------------------------------- */
 
 static const struct kernel_param *params[32];
 static unsigned int nr_params;
@@ -75,7 +75,8 @@ void bug_at(const char *file, int line, const char *what)
 
 static void (*keys[256])(unsigned char key);
 
-void register_keyhandler(unsigned char key, void (*fn)(unsigned char key), const char *desc, bool diagnostic)
+void register_keyhandler(
+	unsigned char key, void (*fn)(unsigned char key), const char *desc, bool diagnostic)
 {
 	keys[key] = fn;
 }
@@ -88,7 +89,7 @@ bool host_press_key(unsigned char key)
 	return true;
 }
 
-/* --- Locks: ranks only rise ------------------------------------------------------------------------ */
+/* --- Locks: ranks only rise ------------------------------------------------------------------- */
 
 unsigned int host_locks_held;
 static u8 held_ranks[16];
@@ -113,7 +114,7 @@ void lock_check_release(spinlock_t *l)
 	host_locks_held--;
 }
 
-/* --- Processors and TLBs --------------------------------------------------------------------------- */
+/* --- Processors and TLBs ---------------------------------------------------------------------- */
 
 static u32 clock_now = 1, flushed_at[NR_CPUS];
 unsigned int host_flushes, host_cpus_flushed;
@@ -155,7 +156,7 @@ void flush_mask(const cpumask_t *mask, const void *va, unsigned int flags)
 	}
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 unsigned char host_ram[HOST_PAGES << PAGE_SHIFT] __aligned(4096);
 static struct page_info pages[HOST_PAGES] __aligned(4096);
@@ -212,7 +213,8 @@ void put_page(struct page_info *pg)
 
 struct page_info *get_page_from_gfn(struct domain *d, gfn_t gfn)
 {
-	return mfn_valid(_mfn(gfn_x(gfn))) && get_page(&pages[gfn_x(gfn)], d) ? &pages[gfn_x(gfn)] : NULL;
+	return mfn_valid(_mfn(gfn_x(gfn))) && get_page(&pages[gfn_x(gfn)], d) ? &pages[gfn_x(gfn)]
+									      : NULL;
 }
 
 void set_gpfn_from_mfn(unsigned long mfn, unsigned long pfn)
@@ -226,7 +228,7 @@ void guest_physmap_add_page(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int
 		host_m2p[mfn_x(mfn) + i] = gfn_x(gfn) + i;
 }
 
-/* --- Domains ------------------------------------------------------------------------------------------- */
+/* --- Domains ---------------------------------------------------------------------------------- */
 
 static struct domain *domains[8];
 static struct vcpu vcpus[8];
@@ -269,7 +271,7 @@ void host_run_as(struct domain *d)
 			set_current(&vcpus[i]);
 }
 
-/* --- Hypercalls ------------------------------------------------------------------------------------------ */
+/* --- Hypercalls ------------------------------------------------------------------------------- */
 
 bool (*host_guest_fault)(const void *p, unsigned long n);
 struct host_continuation host_continuation;

@@ -12,7 +12,7 @@
 
 #define HOST_PAGES (1UL << 18)
 
-/* --- Options, locks, console --------------------------------------------------------------------- */
+/* --- Options, locks, console ------------------------------------------------------------------ */
 
 /* As on the command line; the handler's answer, -ENOENT when there is no such option. */
 int host_set_param(const char *name, const char *value);
@@ -21,14 +21,14 @@ extern char host_console[16384];
 /* Run a debug key's handler. False: nobody registered it. */
 bool host_press_key(unsigned char key);
 
-/* --- Processors and their TLBs ------------------------------------------------------------------ */
+/* --- Processors and their TLBs ---------------------------------------------------------------- */
 
 /* `n` CPUs are online, and we are CPU 0. */
 void host_set_cpus(unsigned int n);
 /* Calls of flush_mask(), and the CPUs that they named. */
 extern unsigned int host_flushes, host_cpus_flushed;
 
-/* --- Memory --------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Makes frames [16, n) free memory and sets max_page; frames below hold the test's domains. */
 void host_memory_init(unsigned long n);
@@ -40,7 +40,7 @@ extern unsigned int host_destroyed;
 unsigned int host_list_length(const struct page_list *l);
 extern unsigned long host_m2p[];
 
-/* --- Hypercalls ------------------------------------------------------------------------------------ */
+/* --- Hypercalls ------------------------------------------------------------------------------- */
 
 /* Make d's vCPU 0 current. */
 void host_run_as(struct domain *d);

@@ -38,7 +38,7 @@ static long op(unsigned long cmd, void *arg)
 	return do_memory_op(cmd, (XEN_GUEST_HANDLE_PARAM(void)){ arg });
 }
 
-/* --- Stand-ins for other parts --------------------------------------------------------------------- */
+/* --- Stand-ins for other parts ---------------------------------------------------------------- */
 
 long arch_memory_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -55,7 +55,8 @@ unsigned int gnttab_resource_max_frames(struct domain *d, unsigned int id)
 	return id ? 4 : 64;
 }
 
-int gnttab_get_resource(struct domain *d, unsigned int id, unsigned int frame, unsigned int nr, mfn_t *mfns)
+int gnttab_get_resource(
+	struct domain *d, unsigned int id, unsigned int frame, unsigned int nr, mfn_t *mfns)
 {
 	ck_assert(d == domu);
 	ck_assert_uint_le(frame + nr, 64);
@@ -78,10 +79,11 @@ static const void *bad_page;
 
 static bool bad_page_faults(const void *p, unsigned long n)
 {
-	return (const char *)p <= (const char *)bad_page && (const char *)bad_page < (const char *)p + n;
+	return (const char *)p <= (const char *)bad_page &&
+		(const char *)bad_page < (const char *)p + n;
 }
 
-/* --- Sizes -------------------------------------------------------------------------------------------- */
+/* --- Sizes ------------------------------------------------------------------------------------ */
 
 START_TEST(sizes)
 {
@@ -163,12 +165,14 @@ START_TEST(machine_to_physical)
 }
 END_TEST
 
-/* --- Reservations ------------------------------------------------------------------------------------- */
+/* --- Reservations ----------------------------------------------------------------------------- */
 
 static struct xen_memory_reservation reservation(unsigned long nr, unsigned int order)
 {
-	return (struct xen_memory_reservation){
-		.extent_start = { list }, .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF };
+	return (struct xen_memory_reservation){ .extent_start = { list },
+		.nr_extents = nr,
+		.extent_order = order,
+		.domid = DOMID_SELF };
 }
 
 static void populate(struct domain *d, unsigned int nr)
@@ -209,7 +213,8 @@ START_TEST(increasing)
 	memset(host_m2p, 0, 8192 * sizeof(long));
 	ck_assert_int_eq(op(XENMEM_increase_reservation, &r), 4);
 	for (int i = 0; i < 4; i++)
-		ck_assert(page_get_owner(&frame_table[list[i]]) == domu && host_m2p[list[i]] == ~0UL);
+		ck_assert(
+			page_get_owner(&frame_table[list[i]]) == domu && host_m2p[list[i]] == ~0UL);
 	r.extent_start.p = NULL;
 	ck_assert_int_eq(op(XENMEM_increase_reservation, &r), 4);
 	ck_assert_uint_eq(domu->tot_pages, 8);
@@ -356,7 +361,7 @@ START_TEST(reservations_can_be_preempted)
 }
 END_TEST
 
-/* --- Claims and resources -------------------------------------------------------------------------- */
+/* --- Claims and resources --------------------------------------------------------------------- */
 
 START_TEST(claims)
 {
@@ -388,7 +393,8 @@ START_TEST(resources)
 	host_run_as(dom0);
 	ck_assert_int_eq(op(XENMEM_acquire_resource, &r), 0);
 	ck_assert_uint_eq(r.nr_frames, 64);
-	ck_assert_int_eq(op(XENMEM_acquire_resource, &r), -EINVAL); /* frames, but nowhere to put them */
+	ck_assert_int_eq(
+		op(XENMEM_acquire_resource, &r), -EINVAL); /* frames, but nowhere to put them */
 	r.frame_list.p = list;
 	ck_assert_int_eq(op(XENMEM_acquire_resource, &r), 0);
 	for (int i = 0; i < 64; i++)
@@ -417,13 +423,20 @@ START_TEST(resources)
 }
 END_TEST
 
-/* --- Exchange ------------------------------------------------------------------------------------------ */
+/* --- Exchange --------------------------------------------------------------------------------- */
 
-static struct xen_memory_exchange exchange(unsigned long nr_in, unsigned int in_order, unsigned long nr_out, unsigned int out_order)
+static struct xen_memory_exchange exchange(
+	unsigned long nr_in, unsigned int in_order, unsigned long nr_out, unsigned int out_order)
 {
 	return (struct xen_memory_exchange){
-		.in = { .extent_start = { list }, .nr_extents = nr_in, .extent_order = in_order, .domid = DOMID_SELF },
-		.out = { .extent_start = { out_list }, .nr_extents = nr_out, .extent_order = out_order, .domid = DOMID_SELF },
+		.in = { .extent_start = { list },
+			.nr_extents = nr_in,
+			.extent_order = in_order,
+			.domid = DOMID_SELF },
+		.out = { .extent_start = { out_list },
+			.nr_extents = nr_out,
+			.extent_order = out_order,
+			.domid = DOMID_SELF },
 	};
 }
 
@@ -483,7 +496,8 @@ START_TEST(exchange_for_contiguous_low_memory)
 	ck_assert_int_eq(op(XENMEM_exchange, &x), 0);
 	ck_assert_uint_eq(x.nr_exchanged, 1);
 	for (int i = 0; i < 64; i++)
-		ck_assert(host_m2p[out_list[i]] == 0x300 + i && page_get_owner(&frame_table[out_list[i]]) == domu);
+		ck_assert(host_m2p[out_list[i]] == 0x300 + i &&
+			page_get_owner(&frame_table[out_list[i]]) == domu);
 }
 END_TEST
 

@@ -34,7 +34,7 @@ static void fill(struct page_info *pg, unsigned int order, unsigned char byte)
 	memset(page_to_virt(pg), byte, PAGE_SIZE << order);
 }
 
-/* --- Blocks and zones ------------------------------------------------------------------------------- */
+/* --- Blocks and zones ------------------------------------------------------------------------- */
 
 START_TEST(high_zones_go_first)
 {
@@ -47,6 +47,19 @@ START_TEST(high_zones_go_first)
 
 		ck_assert(mfn >= 1024 && mfn < 2048);
 	}
+}
+END_TEST
+
+START_TEST(caches_do_not_waste_low_pages)
+{
+	struct page_info *low;
+
+	host_memory_init(4096);
+	low = alloc(0, MEMF_bits(20));
+	free_domheap_page(alloc(0, 0));
+	free_domheap_page(low);
+	for (int i = 0; i < 100; i++)
+		ck_assert_uint_ge(mfn_of(alloc(0, 0)), 2048);
 }
 END_TEST
 
@@ -172,7 +185,7 @@ START_TEST(cache_passes_pages_between_cpus)
 }
 END_TEST
 
-/* --- Boot ---------------------------------------------------------------------------------------------- */
+/* --- Boot ------------------------------------------------------------------------------------- */
 
 START_TEST(bad_pages_are_never_handed_out)
 {
@@ -189,7 +202,8 @@ START_TEST(bad_pages_are_never_handed_out)
 	}
 	ck_assert_uint_eq(n, 1008 - 1 - 6 - 4);
 	ck_assert(!seen[0x20] && !seen[0x1ff] && !seen[0x204] && !seen[0x3e] && !seen[0x41]);
-	ck_assert(seen[0x1f] && seen[0x21] && seen[0x1fe] && seen[0x205] && seen[0x3d] && seen[0x42]);
+	ck_assert(
+		seen[0x1f] && seen[0x21] && seen[0x1fe] && seen[0x205] && seen[0x3d] && seen[0x42]);
 }
 END_TEST
 
@@ -225,9 +239,10 @@ START_TEST(boot_memory)
 	/* The tail that alignment skipped is used, not lost. */
 	ck_assert_uint_eq(virt_to_maddr(boot_alloc(PAGE_SIZE, PAGE_SIZE)), 0xffd000);
 	boot_alloc_remaining();
-	ck_assert_uint_eq(free_heap_pages_count(), (0x80 - 0x11) + (0x1000 - 0x400) - 1 - 0x200 - 1 - 1 - 1);
+	ck_assert_uint_eq(
+		free_heap_pages_count(), (0x80 - 0x11) + (0x1000 - 0x400) - 1 - 0x200 - 1 - 1 - 1);
 	/* Found in no block: */
-	for (struct page_info *pg; (pg = alloc(0, 0)); )
+	for (struct page_info *pg; (pg = alloc(0, 0));)
 		ck_assert(mfn_of(pg) != 0x7ff && mfn_of(pg) < 0xffd &&
 			(mfn_of(pg) < 0xc00 || mfn_of(pg) >= 0xe00));
 }
@@ -240,7 +255,7 @@ START_TEST(boot_memory_runs_out)
 }
 END_TEST
 
-/* --- Owners ----------------------------------------------------------------------------------------------- */
+/* --- Owners ----------------------------------------------------------------------------------- */
 
 START_TEST(domains_are_charged)
 {
@@ -374,7 +389,7 @@ START_TEST(shared_hypervisor_pages)
 }
 END_TEST
 
-/* --- Claims -------------------------------------------------------------------------------------------------- */
+/* --- Claims ----------------------------------------------------------------------------------- */
 
 START_TEST(claims_keep_memory_free)
 {
@@ -417,7 +432,7 @@ START_TEST(claims_end)
 }
 END_TEST
 
-/* --- Old data ------------------------------------------------------------------------------------------------- */
+/* --- Old data --------------------------------------------------------------------------------- */
 
 START_TEST(nobody_sees_old_data)
 {
@@ -531,12 +546,15 @@ START_TEST(idle_scrubbing_flushes_first)
 }
 END_TEST
 
-/* --- All together ------------------------------------------------------------------------------------------ */
+/* --- All together ----------------------------------------------------------------------------- */
 
 /* Random allocations of random widths and sizes never overlap, and all comes together again. */
 START_TEST(random_against_a_model)
 {
-	static struct { struct page_info *pg; unsigned int order; } live[1500];
+	static struct {
+		struct page_info *pg;
+		unsigned int order;
+	} live[1500];
 	static unsigned char used[8192];
 	unsigned long nr = 0, pages = 0, total;
 
@@ -555,7 +573,8 @@ START_TEST(random_against_a_model)
 
 			if (!pg)
 				continue;
-			ck_assert(!bits || (mfn_of(pg) + (1UL << order)) << PAGE_SHIFT <= 1UL << bits);
+			ck_assert(!bits ||
+				(mfn_of(pg) + (1UL << order)) << PAGE_SHIFT <= 1UL << bits);
 			ck_assert(contents_are(pg, order, 0));
 			for (unsigned long i = 0; i < 1UL << order; i++) {
 				ck_assert(!used[mfn_of(pg) + i]);
@@ -605,6 +624,7 @@ int main(void)
 	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, high_zones_go_first);
+	tcase_add_test(c, caches_do_not_waste_low_pages);
 	tcase_add_test(c, addresses_can_be_narrow);
 	tcase_add_test(c, large_blocks_by_width);
 	tcase_add_test(c, freed_blocks_merge);

@@ -142,7 +142,8 @@ START_TEST(random_against_a_bitmap)
 		unsigned int runs = 0, nr = 0;
 		bool add = rand() % 2, all = true, some = false;
 
-		ck_assert_int_eq(add ? rangeset_add_range(r, s, e) : rangeset_remove_range(r, s, e), 0);
+		ck_assert_int_eq(
+			add ? rangeset_add_range(r, s, e) : rangeset_remove_range(r, s, e), 0);
 		memset(bit + s, add, e - s + 1);
 		s = rand() % 600;
 		e = min(s + rand() % 20, 599UL);

@@ -95,7 +95,11 @@ END_TEST
 
 START_TEST(random_sizes)
 {
-	static struct { unsigned char *p; size_t size; unsigned char byte; } live[800];
+	static struct {
+		unsigned char *p;
+		size_t size;
+		unsigned char byte;
+	} live[800];
 	unsigned int nr = 0;
 
 	srand(_i);

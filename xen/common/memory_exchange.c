@@ -170,7 +170,8 @@ static int check_request(struct exchange *x)
 		return rc;
 	if (max(in->extent_order, out->extent_order) > memop_max_order())
 		return -EPERM;
-	if (in->nr_extents > ~0UL >> in->extent_order || out->nr_extents > ~0UL >> out->extent_order ||
+	if (in->nr_extents > ~0UL >> in->extent_order ||
+		out->nr_extents > ~0UL >> out->extent_order ||
 		in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
 		return -EINVAL;
 	big = max(in->extent_order, out->extent_order);
