@@ -75,7 +75,8 @@ static int __init parse_badpage(const char *p)
 }
 custom_param("badpage", parse_badpage);
 
-void for_each_good_range(unsigned long s, unsigned long e, void (*fn)(unsigned long s, unsigned long e))
+void for_each_good_range(
+	unsigned long s, unsigned long e, void (*fn)(unsigned long s, unsigned long e))
 {
 	for (unsigned int i = 0; i < nr_bad_ranges && s < e; i++) {
 		const struct frame_range *bad = &bad_ranges[i];
@@ -97,11 +98,12 @@ void for_each_good_range(unsigned long s, unsigned long e, void (*fn)(unsigned l
 static void __init add_good_range(unsigned long s, unsigned long e)
 {
 	if (nr_boot_ranges == MAX_BOOT_RANGES) {
-		printk(XENLOG_WARNING "Too many memory ranges: frames %lx-%lx are not used\n", s, e);
+		printk(XENLOG_WARNING "Too many memory ranges: frames %lx-%lx are not used\n", s,
+			e);
 		return;
 	}
-	boot_ranges[nr_boot_ranges++] = (struct byte_range){ (paddr_t)s << PAGE_SHIFT,
-		(paddr_t)e << PAGE_SHIFT };
+	boot_ranges[nr_boot_ranges++] =
+		(struct byte_range){ (paddr_t)s << PAGE_SHIFT, (paddr_t)e << PAGE_SHIFT };
 }
 
 /* Parts of pages at the ends are left out. Ranges do not overlap. */

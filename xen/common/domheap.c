@@ -7,7 +7,7 @@
 #include <xen/sched.h>
 #include "heap.h"
 
-/* --- What a domain holds -------------------------------------------------------------------------- */
+/* --- What a domain holds ---------------------------------------------------------------------- */
 
 /* Memory arrived: a claim shrinks by it. d->page_alloc_lock is held. */
 static void consume_claim(struct domain *d, unsigned long pages)
@@ -150,7 +150,7 @@ void free_domheap_pages(struct page_info *pg, unsigned int order)
 		put_domain(d);
 }
 
-/* --- The hypervisor's own ------------------------------------------------------------------------- */
+/* --- The hypervisor's own --------------------------------------------------------------------- */
 
 void *alloc_xenheap_pages(unsigned int order, unsigned int memflags)
 {

@@ -7,7 +7,7 @@
 #define GUEST_MAX_ORDER 9
 #define RESOURCE_BATCH  32
 
-/* --- What the operations share --------------------------------------------------------------------- */
+/* --- What the operations share ---------------------------------------------------------------- */
 
 int memop_target(domid_t id, struct domain **d)
 {
@@ -45,7 +45,7 @@ long memop_continue(unsigned int op, unsigned long done, XEN_GUEST_HANDLE_PARAM(
 		__HYPERVISOR_memory_op, 2, op | done << MEMOP_EXTENT_SHIFT, (unsigned long)arg.p);
 }
 
-/* --- Sizes ------------------------------------------------------------------------------------------ */
+/* --- Sizes ------------------------------------------------------------------------------------ */
 
 /* One beyond the last frame of RAM: callers size tables with it. */
 static long maximum_ram_page(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
@@ -95,7 +95,7 @@ static long claim_pages(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsig
 	return rc ? rc : domain_set_outstanding_pages(d, r.nr_extents);
 }
 
-/* --- The machine-to-physical table ---------------------------------------------------------------- */
+/* --- The machine-to-physical table ------------------------------------------------------------ */
 
 static long machphys_mapping(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
 {
@@ -108,7 +108,8 @@ static long machphys_mapping(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, 
 	return copy_to_guest(arg, &m, 1) ? -EFAULT : 0;
 }
 
-static long machphys_mfn_list(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
+static long machphys_mfn_list(
+	unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
 {
 	unsigned long extents = DIV_ROUND_UP(max_page * sizeof(unsigned long), 1UL << L2_SHIFT);
 	struct xen_machphys_mfn_list l;
@@ -126,11 +127,11 @@ static long machphys_mfn_list(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg,
 	return copy_field_to_guest(arg, &l, nr_extents) ? -EFAULT : 0;
 }
 
-/* --- Other domains' frames ------------------------------------------------------------------------ */
+/* --- Other domains' frames -------------------------------------------------------------------- */
 
 /* Write the machine frames of [start, nr_frames) of the request into its list. */
-static long acquire_frames(
-	struct domain *d, const struct xen_mem_acquire_resource *r, unsigned long start, XEN_GUEST_HANDLE_PARAM(void) arg)
+static long acquire_frames(struct domain *d, const struct xen_mem_acquire_resource *r,
+	unsigned long start, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
 	mfn_t mfn[RESOURCE_BATCH];
 	xen_pfn_t out[RESOURCE_BATCH];
@@ -172,7 +173,8 @@ static long acquire_resource(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, 
 		return -EPERM;
 	if (r.type != XENMEM_resource_grant_table)
 		return -EOPNOTSUPP;
-	if (r.id != XENMEM_resource_grant_table_id_shared && r.id != XENMEM_resource_grant_table_id_status)
+	if (r.id != XENMEM_resource_grant_table_id_shared &&
+		r.id != XENMEM_resource_grant_table_id_status)
 		return -EINVAL;
 	max_frames = gnttab_resource_max_frames(d, r.id);
 	if (guest_handle_is_null(r.frame_list)) {
@@ -202,7 +204,7 @@ static long arch_op(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned 
 	return arch_memory_op(op, arg);
 }
 
-/* --- The table ---------------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 static const struct {
 	long (*fn)(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start);

@@ -82,10 +82,10 @@ static int write_out(struct exchange *x, unsigned long chunk, bool undo)
 {
 	unsigned long i = chunk << x->out_shift;
 
-	for (struct page_info *pg = page_list_first(&x->out); pg; pg = page_list_next(pg)) {
+	for (struct page_info *pg = page_list_first(&x->out); pg; pg = page_list_next(pg), i++) {
 		xen_pfn_t n = undo ? pg->type_info : page_mfn(pg);
 
-		if (copy_to_guest_offset(x->e.out.extent_start, i++, &n, 1))
+		if (copy_to_guest_offset(x->e.out.extent_start, i, &n, 1))
 			return -EFAULT;
 	}
 	return 0;
@@ -170,7 +170,8 @@ static int check_request(struct exchange *x)
 		return rc;
 	if (max(in->extent_order, out->extent_order) > memop_max_order())
 		return -EPERM;
-	if (in->nr_extents > ~0UL >> in->extent_order || out->nr_extents > ~0UL >> out->extent_order ||
+	if (in->nr_extents > ~0UL >> in->extent_order ||
+		out->nr_extents > ~0UL >> out->extent_order ||
 		in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
 		return -EINVAL;
 	big = max(in->extent_order, out->extent_order);

@@ -38,7 +38,7 @@ static bool remove_page(struct domain *d, unsigned long gfn)
 	return ok;
 }
 
-/* Undo an allocation that the guest could not be told of. It may have guessed the frames already. */
+/* Undo an allocation that the guest could not be told of; it may have guessed the frames. */
 static void remove_extent(struct domain *d, unsigned long mfn, unsigned int order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++)
@@ -100,7 +100,7 @@ static bool (*const one_extent[])(const struct request *q, unsigned long i) = {
 	[XENMEM_populate_physmap] = populate_one,
 };
 
-/* Returns how many extents are done, from the first; an error only when the request makes no sense. */
+/* Returns how many extents are done; an error only when the caller or its target is wrong. */
 long memop_reservation(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
 {
 	struct request q;

@@ -20,7 +20,7 @@
 #include <xen/sched.h>
 #include "heap.h"
 
-#define NR_ZONES (32 + 1) /* frame numbers have up to 32 bits */
+#define NR_ZONES  (32 + 1) /* frame numbers have up to 32 bits */
 #define ALL_ZONES ((1ULL << NR_ZONES) - 1)
 
 #define CACHE_SIZE  32
@@ -36,17 +36,17 @@
 static struct {
 	spinlock_t lock;
 	unsigned long free_pages, dirty_pages;
-	unsigned long claimed;     /* sum of all d->outstanding_pages */
-	u64 zones;                 /* bit per zone that has a block */
-	u32 orders[NR_ZONES];      /* bit per order of which it has blocks */
+	unsigned long claimed; /* sum of all d->outstanding_pages */
+	u64 zones;             /* bit per zone that has a block */
+	u32 orders[NR_ZONES];  /* bit per order of which it has blocks */
 	unsigned long zone_free[NR_ZONES];
 	struct page_list free[NR_ZONES][MAX_ORDER + 1]; /* clean blocks first */
 } heap = { .lock = SPINLOCK_INIT(LOCK_RANK_HEAP) };
 
 struct page_cache {
 	spinlock_t lock;
-	bool ready;        /* the lock has been initialised */
-	u32 min_mfn;       /* lower frames are not kept here */
+	bool ready;  /* the lock has been initialised */
+	u32 min_mfn; /* lower frames are not kept here */
 	unsigned int nr;
 	u32 mfn[CACHE_SIZE];
 };
@@ -68,7 +68,7 @@ static int __init parse_bootscrub(const char *s)
 }
 custom_param("bootscrub", parse_bootscrub);
 
-/* --- Free lists: heap.lock is held ------------------------------------------------------------- */
+/* --- Free lists: heap.lock is held ------------------------------------------------------------ */
 
 static always_inline unsigned int mfn_zone(unsigned long mfn)
 {
@@ -189,7 +189,7 @@ static void cut_block(struct page_info *pg, unsigned int order)
 /* The smallest sufficient block of the highest zone that has one. */
 static struct page_info *find_block(unsigned int order, u64 zones)
 {
-	for (zones &= heap.zones; zones; ) {
+	for (zones &= heap.zones; zones;) {
 		unsigned int z = fls64(zones) - 1;
 		u32 fit = heap.orders[z] >> order << order;
 
@@ -234,7 +234,7 @@ static bool merge_mixed(unsigned int order, u64 zones)
 	unsigned int effort = MERGE_EFFORT;
 	bool merged = false;
 
-	for (zones &= heap.zones; zones && effort; ) {
+	for (zones &= heap.zones; zones && effort;) {
 		unsigned int z = fls64(zones) - 1;
 
 		for (unsigned int o = 0; o < order && effort; o++)
@@ -244,7 +244,7 @@ static bool merge_mixed(unsigned int order, u64 zones)
 	return merged;
 }
 
-/* --- Caches of single frames -------------------------------------------------------------------- */
+/* --- Caches of single frames ------------------------------------------------------------------ */
 
 static void cache_drain(struct page_cache *c, unsigned int keep)
 {
@@ -352,7 +352,7 @@ static always_inline bool cache_free(struct page_info *pg, unsigned long mfn)
 	return true;
 }
 
-/* --- Allocation --------------------------------------------------------------------------------- */
+/* --- Allocation ------------------------------------------------------------------------------- */
 
 /* Frames of `pg` may be known to TLBs since before `stamp`: make them forget. */
 static void flush_stale(u32 stamp)
@@ -399,7 +399,8 @@ static u64 zones_below(unsigned int bits)
 }
 
 /* A block as the caller wants its contents. */
-static always_inline void prepare_block(struct page_info *pg, unsigned int order, unsigned int memflags)
+static always_inline void prepare_block(
+	struct page_info *pg, unsigned int order, unsigned int memflags)
 {
 	bool dirty = is_dirty(pg);
 
@@ -410,7 +411,8 @@ static always_inline void prepare_block(struct page_info *pg, unsigned int order
 		memset(page_to_virt(pg), 0, PAGE_SIZE << order);
 }
 
-struct page_info *alloc_heap_pages(unsigned int order, unsigned int memflags, const struct domain *d)
+struct page_info *alloc_heap_pages(
+	unsigned int order, unsigned int memflags, const struct domain *d)
 {
 	u64 zones = zones_below(MEMF_get_bits(memflags));
 	struct page_info *pg = NULL;
@@ -475,7 +477,7 @@ void init_heap_range(mfn_t start, mfn_t end)
 		for_each_good_range(s, e, insert_range);
 }
 
-/* --- Claims ------------------------------------------------------------------------------------- */
+/* --- Claims ----------------------------------------------------------------------------------- */
 
 int heap_adjust_claim(struct domain *d, long pages)
 {
@@ -492,12 +494,12 @@ int heap_adjust_claim(struct domain *d, long pages)
 	return rc;
 }
 
-/* --- Scrubbing ---------------------------------------------------------------------------------- */
+/* --- Scrubbing -------------------------------------------------------------------------------- */
 
 /* A dirty block, small ones and high zones first. heap.lock is held. */
 static struct page_info *find_dirty_block(void)
 {
-	for (u64 zones = heap.zones; zones; ) {
+	for (u64 zones = heap.zones; zones;) {
 		unsigned int z = fls64(zones) - 1;
 
 		for (u32 orders = heap.orders[z]; orders; orders &= orders - 1) {
@@ -538,7 +540,7 @@ bool scrub_free_pages(void)
 	return READ_ONCE(heap.dirty_pages);
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------ */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 unsigned long avail_domheap_pages(unsigned int bits)
 {

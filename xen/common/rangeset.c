@@ -1,5 +1,5 @@
 /*
- * Sets of numbers as a sorted array of inclusive ranges that neither overlap nor touch: a look-up is
+ * Sets of numbers: sorted arrays of inclusive ranges that neither overlap nor touch. A look-up is
  * a binary search, which is what guests make us do; changes are rare.
  */
 #include <xen/errno.h>
@@ -88,7 +88,8 @@ static int lock_with_room(struct rangeset *r)
 }
 
 /* Replace the ranges [i, j) by `n` (0 to 2) new ones, for which there is room. */
-static void replace(struct rangeset *r, unsigned int i, unsigned int j, const struct range *new, unsigned int n)
+static void replace(
+	struct rangeset *r, unsigned int i, unsigned int j, const struct range *new, unsigned int n)
 {
 	memmove(&r->range[i + n], &r->range[j], (r->nr - j) * sizeof(*new));
 	memcpy(&r->range[i], new, n * sizeof(*new));

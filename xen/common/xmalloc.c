@@ -23,10 +23,10 @@ enum { KIND_NONE, KIND_SLAB = 0x5b, KIND_LARGE = 0x1a };
 
 struct slab {
 	u8 kind;
-	u8 class;   /* log2 of the object size */
-	u16 used;   /* objects handed out */
-	u16 fresh;  /* objects from here on were never handed out */
-	u16 free;   /* first of the chain of freed objects; each begins with the number of the next */
+	u8 class;  /* log2 of the object size */
+	u16 used;  /* objects handed out */
+	u16 fresh; /* objects from here on were never handed out */
+	u16 free; /* first of the chain of freed objects; each begins with the number of the next */
 };
 
 struct large {
@@ -71,7 +71,8 @@ static void poison_check(const void *p, unsigned int size)
 {
 	for (unsigned int i = sizeof(u16); i < size; i++)
 		if (((const u8 *)p)[i] != POISON_FREE)
-			panic("xmalloc: free object %p of %u bytes overwritten at +%u\n", p, size, i);
+			panic("xmalloc: free object %p of %u bytes overwritten at +%u\n", p, size,
+				i);
 }
 
 static void poison_alloc(void *p, unsigned int size)
@@ -86,10 +87,18 @@ static void check_not_free(struct page_info *pg, unsigned int n)
 			panic("xfree: %p freed twice\n", object(pg, n));
 }
 #else
-static void poison_free(void *p, unsigned int size) {}
-static void poison_check(const void *p, unsigned int size) {}
-static void poison_alloc(void *p, unsigned int size) {}
-static void check_not_free(struct page_info *pg, unsigned int n) {}
+static void poison_free(void *p, unsigned int size)
+{
+}
+static void poison_check(const void *p, unsigned int size)
+{
+}
+static void poison_alloc(void *p, unsigned int size)
+{
+}
+static void check_not_free(struct page_info *pg, unsigned int n)
+{
+}
 #endif
 
 /* Take an object from a page that has one, and the page from the list with its last. Locked. */
@@ -149,7 +158,8 @@ static void *alloc_small(unsigned int class)
 static void free_pages_run(struct page_info *pg, unsigned long nr)
 {
 	while (nr) {
-		unsigned int order = min(__builtin_ctzl(mfn_x(page_to_mfn(pg))), (int)fls64(nr) - 1);
+		unsigned int order =
+			min(__builtin_ctzl(mfn_x(page_to_mfn(pg))), (int)fls64(nr) - 1);
 
 		free_xenheap_pages(page_to_virt(pg), order);
 		pg += 1UL << order;
