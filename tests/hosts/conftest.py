@@ -31,6 +31,16 @@ def boot(request):
         started.close()
 
 
+@pytest.fixture(scope="module")
+def dom0(request):
+    """One host at dom0's prompt for all tests of a module, with the module's SHARED settings."""
+    name = request.module.__name__
+    with host_module.Host(name, **request.module.SHARED) as started:
+        request.module.shared_host = started
+        started.wait_ready()
+        yield started
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows the end of the consoles of its hosts."""
@@ -39,7 +49,7 @@ def pytest_runtest_makereport(item, call):
     if not report.failed:
         return
     hosts = list(getattr(item, "hosts", []))
-    shared = getattr(item.module, "shared_hosts", {})
-    hosts += [started for started in shared.values() if started not in hosts]
+    if "dom0" in item.fixturenames and hasattr(item.module, "shared_host"):
+        hosts.append(item.module.shared_host)
     for started in hosts:
         report.sections.append(("console of %s" % started.name, started.tail()))

@@ -172,32 +172,34 @@ class Host:
 
     cpus, mem (MiB), model and machine describe the machine; xen and kernel are options added to the command lines;
     flavour names the Debian kernel; boot is "kernel" (the emulator loads the images), "multiboot" or "multiboot2" (GRUB
-    from CD) or "bochs"; qemu holds further emulator arguments; limit is the emulator's life in seconds; network adds
-    the default network card when true."""
+    from CD) or "bochs"; qemu holds further emulator arguments; limit is the emulator's life in seconds; console holds
+    the options that choose the hypervisor's console, and port the serial port (1 or 2) that we listen on. After
+    wait_ready(), boot_text is what the console said until then."""
 
     def __init__(self, name, cpus=1, mem=1024, model="qemu64,+svm,+npt", machine="pc", xen="", kernel="",
                  flavour="amd64", boot="kernel", qemu=(), limit=180, console="com1=115200,8n1 console=com1",
-                 initrd=None):
+                 port=1):
         self.name = name
         self.qmp = None
         self.child = None
         self._process = None
+        self._terminal = None
         self.limit = limit
+        self.boot_text = ""
         self._sequence = 0
         self._deadline = time.monotonic() + limit
         self._directory = Path(tempfile.mkdtemp(prefix="xenith-host-"))
         LOGS.mkdir(parents=True, exist_ok=True)
-        self.log_path = LOGS / (re.sub(r"[^\w.,+=-]+", "_", name) + ".log")
+        self.log_path = LOGS / (re.sub(r"[^\w.,+=-]+", "_", name).strip("_") + ".log")
         self._log = open(self.log_path, "w", encoding="utf-8", errors="replace")
-        self._xen_options = (console + " " + xen).strip()
+        self._xen_options = " ".join([console, os.environ.get("XENITH_XEN_OPTIONS", ""), xen]).strip()
         self._kernel_options = ("console=hvc0 " + kernel).strip()
         self._flavour = flavour
-        self._initrd = initrd
         try:
             if boot == "bochs":
                 self._start_bochs(cpus, mem, model)
             else:
-                self._start_qemu(cpus, mem, model, machine, boot, qemu)
+                self._start_qemu(cpus, mem, model, machine, boot, port, qemu)
         except BaseException:
             self.close()
             raise
@@ -213,7 +215,7 @@ class Host:
     def _iso(self, multiboot2):
         path = self._directory / "boot.iso"
         _script("make-iso", *(["-2"] if multiboot2 else []), "-x", self._xen_options, "-k", self._kernel_options, "-o",
-                path, self._packed_hypervisor(), vmlinuz(self._flavour), self._initrd or initramfs(self._flavour))
+                path, self._packed_hypervisor(), vmlinuz(self._flavour), initramfs(self._flavour))
         return path
 
     @staticmethod
@@ -225,16 +227,17 @@ class Host:
         if boot != "kernel":
             return ["-boot", "d", "-cdrom", self._iso(boot == "multiboot2")]
         modules = "%s %s" % (vmlinuz(self._flavour), self._kernel_options)
-        initrd = self._initrd or initramfs(self._flavour)
+        initrd = initramfs(self._flavour)
         # A comma ends one module; doubled, it stands for itself.
         return ["-kernel", hypervisor(), "-append", self._xen_options,
                 "-initrd", modules.replace(",", ",,") + "," + str(initrd)]
 
-    def _start_qemu(self, cpus, mem, model, machine, boot, extra):
+    def _start_qemu(self, cpus, mem, model, machine, boot, port, extra):
         control = self._directory / "qmp"
         arguments = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-nodefaults", "-vga", "std", "-display", "none",
                      "-machine", machine, "-cpu", model, "-m", mem, "-smp", cpus,
-                     "-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1",
+                     "-chardev", "stdio,id=console,signal=off", *["-serial", "null"] * (port - 1),
+                     "-serial", "chardev:console",
                      "-qmp", "unix:%s,server=on,wait=off" % control, *self._boot_arguments(boot), *extra]
         self._spawn(arguments)
         self.qmp = Qmp(str(control))
@@ -254,7 +257,8 @@ class Host:
         self._log.flush()
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
-        os.close(slave)
+        # Open until the end: without anybody at that end, reading ours is an error until Bochs comes.
+        self._terminal = slave
         self.child = pexpect.fdpexpect.fdspawn(master, encoding="utf-8", codec_errors="replace", timeout=30)
         self._set_up_child()
 
@@ -281,6 +285,9 @@ class Host:
         if self.child is not None:
             self.child.close()
             self.child = None
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
         if not self._log.closed:
             self._log.close()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -339,6 +346,7 @@ class Host:
     def wait_ready(self, timeout=120):
         """Waits for dom0's userspace; returns (CPUs, KiB of memory) as dom0 counts them."""
         match = self.expect(READY, timeout)
+        self.boot_text = self.before
         result = int(match.group(1)), int(match.group(2))
         self.expect(PROMPT, 30)
         return result
