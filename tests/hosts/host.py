@@ -309,15 +309,17 @@ class Host:
         if not self._log.closed:
             self._log.flush()
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
 
     # The serial console
 
-    def expect(self, pattern, timeout=60):
-        """Waits until the regular expression appears on the console; returns the match."""
+    def expect(self, pattern, timeout=60, fatal=True):
+        """Waits until the regular expression appears on the console; returns the match. A system's last words end the
+        waiting, unless `fatal` is false because the test brought them about."""
         timeout = min(timeout, max(1, self._deadline - time.monotonic()))
+        last_words = FATAL if fatal else r"(?!)"
         try:
-            index = self.child.expect([pattern, FATAL, pexpect.TIMEOUT, pexpect.EOF], timeout=timeout)
+            index = self.child.expect([pattern, last_words, pexpect.TIMEOUT, pexpect.EOF], timeout=timeout)
         except OSError as error:
             raise HostError("the console broke: %s" % error) from None
         if index == 0:

@@ -278,7 +278,13 @@ static void check_port_access(void)
 static void check_vsyscall(void)
 {
 	time_t (*vsyscall_time)(time_t *) = (time_t(*)(time_t *))0xffffffffff600400;
-	time_t a = time(NULL), b = vsyscall_time(NULL), c = time(NULL);
+	time_t a, b, c;
+
+	if (system("grep -q vsyscall /proc/self/maps")) {
+		printf("  no such page in this kernel\n");
+		return;
+	}
+	a = time(NULL), b = vsyscall_time(NULL), c = time(NULL);
 
 	expect(a <= b && b <= c);
 }
