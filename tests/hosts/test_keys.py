@@ -1,0 +1,158 @@
+"""The hypervisor's side of the serial console: switching input, and every key that shows something."""
+
+import re
+
+import pexpect
+import pytest
+from host import HostError, is_ours
+
+quick = pytest.mark.quick
+pytestmark = [quick, pytest.mark.timeout(240)]
+
+SHARED = {"cpus": 2, "mem": 1024, "limit": 600, "kernel": "quiet"}
+
+TO_XEN = r"\*\*\* Serial input (->|to) Xen [^\r\n]*three times[^\r\n]*\n"
+TO_DOM0 = r"\*\*\* Serial input (->|to) DOM0[^\r\n]*\n"
+SWITCH = "\x01\x01\x01"
+
+# Keys that end or change the machine, wait for a debugger, or need a second kernel: not pressed here.
+NOT_PRESSED = "RC%DnNOS*"
+# What the manuals promise in every build.
+PROMISED = "hd0qrRtamHiezMgcs"
+
+
+def press(host, key, quiet=1.5, limit=60):
+    """Presses one key and returns what the hypervisor says until it is quiet for so many seconds."""
+    host.type(key)
+    text = ""
+    try:
+        text = host.expect(r"[^\r\n]*\n", limit, fatal=False).group(0)
+        while True:
+            text += host.expect(r"[^\r\n]*\n", quiet, fatal=False).group(0)
+    except HostError:
+        return text
+
+
+def to_hypervisor(host):
+    """Switches the input to the hypervisor."""
+    host.type(SWITCH)
+    host.expect(TO_XEN, 20)
+
+
+def to_dom0(host):
+    """Switches the input back; dom0's shell shows that it is there."""
+    host.type(SWITCH)
+    host.expect(TO_DOM0, 20)
+    host.type("\r")
+    host.expect("dom0# ", 20)
+
+
+def listed_keys(text):
+    """Keys of the list that `h` prints, with their descriptions."""
+    return dict(re.findall(r"key '(.)'[^\n]*?(?:=>|:|-)\s*([^\r\n]+)", text))
+
+
+@pytest.fixture(scope="module", name="keys")
+def key_list(dom0):
+    """What `h` lists."""
+    to_hypervisor(dom0)
+    text = press(dom0, "h")
+    to_dom0(dom0)
+    return listed_keys(text)
+
+
+def test_one_or_two_go_to_dom0(dom0):
+    """Fewer than three CTRL-a are input like any other."""
+    dom0.type("cat -v\r")
+    dom0.expect("cat -v\r*\n", 10)
+    dom0.type("x\x01y\x01\x01z\r")
+    dom0.expect(r"x\^Ay\^A\^Az", 10)
+    dom0.type("\x03")
+    dom0.expect("dom0# ", 10)
+
+
+def test_switch_and_back(dom0):
+    for _ in range(3):
+        to_hypervisor(dom0)
+        to_dom0(dom0)
+    assert dom0.check("echo here") == "here"
+
+
+def test_input_is_not_dom0s_while_switched(dom0):
+    to_hypervisor(dom0)
+    dom0.type("F")
+    assert press(dom0, "F", limit=2) == ""
+    to_dom0(dom0)
+    assert dom0.check("echo clean") == "clean"
+
+
+def test_help_lists_promised_keys(dom0, keys):
+    assert dom0.check("true") == ""
+    missing = [key for key in PROMISED if key not in keys]
+    assert not missing or not is_ours()
+    assert len(keys) >= 10
+
+
+def test_every_listed_key(dom0, keys):
+    """Each key is pressed twice while dom0 keeps both CPUs busy, says something, and leaves dom0 running."""
+    dom0.check("for c in 1 2; do taskset $c sh -c 'while :; do :; done' & done")
+    silent = []
+    for key in sorted(keys):
+        if key in NOT_PRESSED:
+            continue
+        to_hypervisor(dom0)
+        texts = [press(dom0, key), press(dom0, key)]
+        # Toggles and resets need not say more than one line, but they must say it.
+        if not all(re.search(r"\w{3,}", text) for text in texts):
+            silent.append(key)
+        to_dom0(dom0)
+    assert not silent
+    assert dom0.check("echo alive") == "alive"
+    dom0.check("kill $(pgrep -f 'while :') ; true")
+
+
+def test_register_dump_names_every_cpu(dom0, keys):
+    assert "d" in keys
+    to_hypervisor(dom0)
+    text = press(dom0, "d")
+    to_dom0(dom0)
+    assert re.search(r"(?i)rip", text)
+    assert all(re.search(r"(?i)cpu:?\s*#?%d" % cpu, text) for cpu in range(SHARED["cpus"]))
+
+
+def test_domain_dump_names_every_vcpu(dom0, keys):
+    assert "q" in keys
+    to_hypervisor(dom0)
+    text = press(dom0, "q")
+    to_dom0(dom0)
+    assert re.search(r"(?i)domain 0", text)
+    assert all(re.search(r"(?i)vcpu\s*#?%d" % vcpu, text) for vcpu in range(SHARED["cpus"]))
+
+
+def test_flood_of_input(dom0):
+    """64 KiB typed without a pause may lose characters, but nothing stops."""
+    dom0.type("cat >/dev/null\r")
+    for _ in range(64):
+        dom0.child.send("x" * 1000 + "\r")
+        try:
+            dom0.child.read_nonblocking(65536, 0)
+        except pexpect.TIMEOUT:
+            pass
+    # The rest of the flood is echoed before the shell is back.
+    for _ in range(60):
+        dom0.type("\x03")
+        try:
+            dom0.expect("dom0# ", 2)
+            break
+        except HostError:
+            continue
+    dom0.expect(r"[^x]{0,200}$", 5)
+    assert dom0.check("echo alive", 60) == "alive"
+
+
+def test_reboot_key(dom0):
+    """Last in the module: `R` starts the machine anew at once."""
+    to_hypervisor(dom0)
+    dom0.type("R")
+    assert dom0.qmp.wait_event("RESET", 20)["guest"]
+    dom0.wait_ready()
