@@ -106,6 +106,7 @@ noreturn void __start_xen(u32 magic, u32 info)
 	strlcpy(saved_cmdline, boot_info.cmdline, sizeof(saved_cmdline));
 	cmdline_parse(boot_info.cmdline);
 	console_init_preirq();
+	printk(XENLOG_ALWAYS "%s", xen_banner);
 	printk(XENLOG_INFO "Command line: %s\n", boot_info.cmdline);
 	printk(XENLOG_INFO "Bootloader: %s\n", boot_info.loader);
 	cmdline_report();
