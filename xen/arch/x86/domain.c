@@ -163,6 +163,7 @@ static void copy_context(struct vcpu *v, const vcpu_guest_context_t *c)
 	v->arch.fs_base = c->fs_base;
 	v->arch.gs_base_kernel = c->gs_base_kernel;
 	v->arch.gs_base_user = c->gs_base_user;
+	v->arch.iopl = c->user_regs.rflags >> 12 & 3;
 	v->arch.cr0_ts = c->ctrlreg[0] & X86_CR0_TS;
 	if (c->flags & VGCF_I387_VALID)
 		memcpy(v->arch.xsave, &c->fpu_ctxt, 512);
