@@ -238,5 +238,8 @@ void do_page_fault(struct cpu_user_regs *regs)
 			(PFEC_present | PFEC_write) &&
 		(current->arch.flags & TF_KERNEL_MODE) && pv_emulate_ptwr(regs, addr))
 		return;
+	/* A supervisor's access to a present page, at ring 3: see pv/far_return.c. */
+	if (unlikely(ec == PFEC_present) && pv_emulate_far_return(regs))
+		return;
 	pv_inject_page_fault(regs, addr, ec);
 }

@@ -45,6 +45,8 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned int page);
 /* Instruction emulation: 0 = not ours, deliver the fault; 1 = done. */
 int pv_emulate_privileged(struct cpu_user_regs *regs);
 int pv_emulate_ptwr(struct cpu_user_regs *regs, unsigned long addr);
+/* iret and lret at ring 3 that faulted although the stack is there. */
+int pv_emulate_far_return(struct cpu_user_regs *regs);
 int pv_emulate_invalid_op(struct cpu_user_regs *regs);
 
 /* Debug registers; -EINVAL when the value would watch the hypervisor. */
