@@ -363,29 +363,62 @@ START_TEST(detaching)
 }
 END_TEST
 
-START_TEST(shared_hypervisor_pages)
+/* As when the hypervisor shows a domain one of its pages. */
+static struct page_info *share(struct domain *d)
 {
-	struct page_info *pg;
-	struct domain *d;
-	void *v;
+	struct page_info *pg = virt_to_page(alloc_xenheap_page());
 
-	host_memory_init(1024);
-	d = host_domain(1, 0);
-	v = alloc_xenheap_page();
-	pg = virt_to_page(v);
 	ck_assert_uint_eq(pg->count_info, PGC_xen_heap);
 	page_set_owner(pg, d);
 	page_list_add_tail(pg, &d->xenpage_list);
-	d->xenheap_pages = 1;
-	d->refcnt++;
-	pg->count_info |= 1;
-	put_page(pg);
-	/* It left its owner; the memory is still ours. */
-	ck_assert(!page_get_owner(pg) && !d->xenheap_pages && d->refcnt == 1);
+	d->xenheap_pages++;
+	pg->count_info |= PGC_allocated | 1;
+	return pg;
+}
+
+START_TEST(shared_hypervisor_pages)
+{
+	struct page_info *a, *b;
+	struct domain *d;
+
+	host_memory_init(1024);
+	d = host_domain(1, 0);
+	a = share(d);
+	b = share(d);
+	ck_assert_uint_eq(host_list_length(&d->xenpage_list), 2);
+	/* Its last reference takes it from its owner; the memory is still ours. */
+	a->count_info &= ~PGC_allocated;
+	put_page(a);
+	ck_assert(!page_get_owner(a) && d->xenheap_pages == 1);
+	ck_assert_uint_eq(free_heap_pages_count(), 1006);
+	free_xenheap_page(page_to_virt(a));
 	ck_assert_uint_eq(free_heap_pages_count(), 1007);
-	free_xenheap_page(v);
-	free_xenheap_page(NULL);
+	/* Freed while the domain had it. */
+	free_xenheap_page(page_to_virt(b));
 	ck_assert_uint_eq(free_heap_pages_count(), 1008);
+	ck_assert_uint_eq(host_list_length(&d->xenpage_list), 0);
+	ck_assert(!d->xenheap_pages && d->refcnt == 1);
+	free_xenheap_page(NULL);
+}
+END_TEST
+
+START_TEST(shared_pages_wait_for_their_users)
+{
+	struct page_info *pg;
+	struct domain *d;
+
+	host_memory_init(1024);
+	d = host_domain(1, 0);
+	pg = share(d);
+	ck_assert(get_page(pg, d)); /* another domain maps it */
+	free_xenheap_page(page_to_virt(pg));
+	ck_assert_uint_eq(free_heap_pages_count(), 1007);
+	ck_assert(!page_get_owner(pg) && !d->xenheap_pages && !get_page(pg, d));
+	while (alloc(0, 0))
+		;
+	put_page(pg);
+	ck_assert_uint_eq(free_heap_pages_count(), 1);
+	ck_assert_ptr_eq(alloc(0, 0), pg);
 }
 END_TEST
 
@@ -641,6 +674,7 @@ int main(void)
 	tcase_add_test(c, assignment);
 	tcase_add_test(c, detaching);
 	tcase_add_test(c, shared_hypervisor_pages);
+	tcase_add_test(c, shared_pages_wait_for_their_users);
 	tcase_add_test(c, claims_keep_memory_free);
 	tcase_add_test(c, claims_end);
 	tcase_add_test(c, nobody_sees_old_data);

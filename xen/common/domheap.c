@@ -116,16 +116,26 @@ struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order, unsi
 	return pg;
 }
 
+/* A page of the hypervisor is no longer shared. What was shared while dying is in no list. */
+static void unshare_page(struct page_info *pg, struct domain *d)
+{
+	struct page_list *l = &d->xenpage_list;
+
+	if (pg->next || pg->prev || l->head == mfn_x(page_to_mfn(pg))) {
+		page_list_del(pg, l);
+		d->xenheap_pages--;
+	}
+	page_set_owner(pg, NULL);
+}
+
 /* A domain's frames left it: true when that was its last hold on the domain. */
 static bool unlink_from_owner(struct page_info *pg, unsigned int order, struct domain *d)
 {
-	bool last;
+	bool last = false;
 
 	spin_lock(&d->page_alloc_lock);
 	if (unlikely(pg->count_info & PGC_xen_heap)) {
-		page_list_del(pg, &d->xenpage_list);
-		page_set_owner(pg, NULL);
-		last = !--d->xenheap_pages;
+		unshare_page(pg, d);
 	} else {
 		for (unsigned long i = 0; i < 1UL << order; i++) {
 			ASSERT(!(pg[i].count_info & (PGC_count_mask | PGC_allocated)));
@@ -163,14 +173,44 @@ void *alloc_xenheap_pages(unsigned int order, unsigned int memflags)
 	return page_to_virt(pg);
 }
 
+/*
+ * End the life of a page that was shared with a guest as the hypervisor's: its owner may go now. True
+ * when nobody maps it; else the last put_page() frees it as anonymous memory.
+ */
+static bool retire_shared_page(struct page_info *pg)
+{
+	struct domain *d = page_get_owner(pg);
+	u64 old = READ_ONCE(pg->count_info), new;
+
+	if (d) {
+		spin_lock(&d->page_alloc_lock);
+		unshare_page(pg, d);
+		spin_unlock(&d->page_alloc_lock);
+	}
+	do {
+		new = (old & ~(PGC_xen_heap | PGC_allocated)) - (old & PGC_allocated ? 1 : 0);
+	} while (!__atomic_compare_exchange_n(
+		&pg->count_info, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	return !(new & PGC_count_mask);
+}
+
 void free_xenheap_pages(void *v, unsigned int order)
 {
 	struct page_info *pg;
+	bool shared = false;
 
 	if (!v)
 		return;
 	pg = virt_to_page(v);
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		ASSERT(pg[i].count_info & PGC_xen_heap);
+		shared |= pg[i].count_info != PGC_xen_heap;
+	}
+	if (likely(!shared)) {
+		free_heap_pages(pg, order);
+		return;
+	}
 	for (unsigned long i = 0; i < 1UL << order; i++)
-		ASSERT((pg[i].count_info & PGC_xen_heap) && !(pg[i].count_info & PGC_count_mask));
-	free_heap_pages(pg, order);
+		if (retire_shared_page(&pg[i]))
+			free_heap_pages(&pg[i], 0);
 }

@@ -183,7 +183,9 @@ int domain_set_outstanding_pages(struct domain *d, unsigned long pages);
 /* 2^order frames for the hypervisor's own use, by virtual address; contents are undefined
  * unless MEMF_zero. */
 void *alloc_xenheap_pages(unsigned int order, unsigned int memflags);
-void free_xenheap_pages(void *v, unsigned int order); /* NULL is allowed */
+/* NULL is allowed. Pages shared with a guest leave their owner; one that somebody still maps is freed
+ * by its last put_page(). */
+void free_xenheap_pages(void *v, unsigned int order);
 #define alloc_xenheap_page()  alloc_xenheap_pages(0, MEMF_zero)
 #define free_xenheap_page(v)  free_xenheap_pages(v, 0)
 

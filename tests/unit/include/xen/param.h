@@ -7,8 +7,9 @@
 /* A test that sets options defines this. */
 extern void host_register_param(const struct kernel_param *p) __weak;
 
-#undef PARAM_NAMED
-#define PARAM_NAMED(ident, ...)                                                                    \
+#undef PARAM_
+#define PARAM_(ident, ...) HOST_PARAM(ident, __VA_ARGS__)
+#define HOST_PARAM(ident, ...)                                                                     \
 	static const struct kernel_param param_##ident = { __VA_ARGS__ };                          \
 	__attribute__((constructor)) static void register_##ident(void)                            \
 	{                                                                                          \
