@@ -25,7 +25,7 @@ void harness_reset(void)
 	host_locks_held = 0;
 }
 
-/* --- Console, fatal errors ----------------------------------------------------------------------- */
+/* --- Console, fatal errors -------------------------------------------------------------------- */
 
 __weak void vprintk(const char *fmt, va_list ap)
 {
@@ -77,7 +77,7 @@ __weak void warn_at(const char *file, int line, const char *what)
 	abort();
 }
 
-/* --- Locks: a lock may only be taken when its rank is above those held ------------------------------ */
+/* --- Locks: a lock may only be taken when its rank is above those held ------------------------ */
 
 static void lock_abort(const spinlock_t *l, const char *why)
 {
@@ -115,7 +115,7 @@ __weak void lock_check_release(spinlock_t *l)
 	lock_abort(l, "not among the locks held");
 }
 
-/* --- Memory -------------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 __weak void *xmalloc_bytes(size_t size, size_t align)
 {

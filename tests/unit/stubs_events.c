@@ -33,7 +33,8 @@ void host_events_reset(void)
 
 struct domain *host_domain_create(domid_t id, unsigned int vcpus)
 {
-	struct domain *d = alloc_xenheap_pages(order_from_pages(DIV_ROUND_UP(sizeof(*d), PAGE_SIZE)), MEMF_zero);
+	struct domain *d = alloc_xenheap_pages(
+		order_from_pages(DIV_ROUND_UP(sizeof(*d), PAGE_SIZE)), MEMF_zero);
 
 	d->domain_id = id;
 	d->max_vcpus = vcpus;
@@ -41,6 +42,7 @@ struct domain *host_domain_create(domid_t id, unsigned int vcpus)
 	d->nr_pirqs = ARRAY_SIZE(host_pirq_port);
 	d->shared_info = alloc_xenheap_pages(0, MEMF_zero);
 	d->vcpu = calloc(vcpus, sizeof(d->vcpu[0]));
+	d->poll_mask = calloc(BITS_TO_LONGS(vcpus), sizeof(d->poll_mask[0]));
 	for (unsigned int i = 0; i < vcpus; i++) {
 		struct vcpu *v = calloc(1, sizeof(*v));
 
@@ -68,6 +70,7 @@ void host_domain_free(struct domain *d)
 		free(d->vcpu[i]);
 	}
 	free(d->vcpu);
+	free(d->poll_mask);
 	free_xenheap_pages(d->shared_info, 0);
 	free_xenheap_pages(d, order_from_pages(DIV_ROUND_UP(sizeof(*d), PAGE_SIZE)));
 }
@@ -87,6 +90,12 @@ __weak struct domain *rcu_lock_domain_by_any_id(domid_t id)
 		if (d->domain_id == id)
 			return d;
 	return NULL;
+}
+
+__weak bool get_domain(struct domain *d)
+{
+	d->refcnt++;
+	return true;
 }
 
 __weak void domain_destroy(struct domain *d)
@@ -128,10 +137,9 @@ void host_rcu_run(void)
 	}
 }
 
-__weak long hypercall_continue(unsigned int op, unsigned int nr, const unsigned long args[6])
+__weak long hypercall_continue(unsigned int op, unsigned int nr_args, const unsigned long args[6])
 {
-	for (unsigned int i = 0; i < nr; i++)
-		host_continuation_args[i] = args[i];
+	memcpy(host_continuation_args, args, nr_args * sizeof(args[0]));
 	host_continuations++;
 	return -ERESTART;
 }

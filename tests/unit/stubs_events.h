@@ -6,10 +6,10 @@
 
 extern unsigned int host_kicks, host_unblocks; /* calls of vcpu_kick(), vcpu_unblock() */
 extern struct vcpu *host_last_kick;
-extern int host_pirq_bind_result;              /* what pirq_guest_bind() answers */
-extern u32 host_pirq_port[64];                 /* port bound to each pirq; 0 = none */
+extern int host_pirq_bind_result; /* what pirq_guest_bind() answers */
+extern u32 host_pirq_port[64];    /* port bound to each pirq; 0 = none */
 extern unsigned int host_pirq_unmasks, host_pirq_moves;
-extern unsigned int host_continuations;        /* hypercall_create_continuation() calls */
+extern unsigned int host_continuations; /* hypercall_create_continuation() calls */
 extern unsigned long host_continuation_args[6];
 
 /* A domain with vCPUs and a shared page, on the list of domains. The first one is dom0. */

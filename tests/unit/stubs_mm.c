@@ -30,7 +30,7 @@ __weak void *alloc_xenheap_pages(unsigned int order, unsigned int memflags)
 		if (run < n)
 			continue;
 		for (unsigned int j = i - n + 1; j <= i; j++) {
-			pages[j] = (struct page_info){ .count_info = PGC_xen_heap | PGC_allocated | 1 };
+			pages[j] = (struct page_info){ .count_info = PGC_xen_heap };
 			memset(mfn_to_virt(j), memflags & MEMF_zero ? 0 : 0xa5, PAGE_SIZE);
 		}
 		return mfn_to_virt(i - n + 1);
@@ -45,7 +45,7 @@ __weak void free_xenheap_pages(void *v, unsigned int order)
 	for (unsigned int i = 0; i < 1u << order; i++) {
 		struct page_info *pg = virt_to_page(v) + i;
 
-		BUG_ON(!(pg->count_info & PGC_xen_heap));
+		BUG_ON(pg->count_info != PGC_xen_heap);
 		memset(pg, 0, sizeof(*pg));
 	}
 }
@@ -59,6 +59,15 @@ struct page_info *host_domain_page(struct domain *d)
 	pg->count_info = PGC_allocated | 1;
 	page_set_owner(pg, d);
 	return pg;
+}
+
+unsigned int host_pages_allocated(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 1; i < HOST_PAGES; i++)
+		n += pages[i].count_info != 0;
+	return n;
 }
 
 unsigned int host_pages_in_use(const struct domain *d)
@@ -84,10 +93,8 @@ __weak void put_page(struct page_info *pg)
 {
 	BUG_ON(!(pg->count_info & PGC_count_mask));
 	pg->count_info--;
-	if (!(pg->count_info & PGC_count_mask)) {
-		BUG_ON(pg->type_info & PGT_count_mask);
-		memset(pg, 0, sizeof(*pg));
-	}
+	if (!(pg->count_info & PGC_count_mask))
+		free_domheap_pages(pg, 0);
 }
 
 __weak int get_page_type(struct page_info *pg, u64 type)
@@ -127,6 +134,36 @@ __weak void share_xen_page_with_guest(struct page_info *pg, struct domain *d, bo
 {
 	page_set_owner(pg, d);
 	pg->type_info = (readonly ? PGT_none : PGT_writable) | 1;
-	pg->count_info |= PGC_allocated;
-	pg->count_info++;
+	pg->count_info |= PGC_allocated | 1;
+}
+
+/* The caller holds a reference, which goes with the owner's. */
+__weak int steal_page(struct domain *d, struct page_info *pg)
+{
+	if (page_get_owner(pg) != d || pg->count_info != (PGC_allocated | 2))
+		return -EBUSY;
+	pg->count_info = PGC_allocated;
+	page_set_owner(pg, NULL);
+	return 0;
+}
+
+__weak int assign_pages(
+	struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags)
+{
+	if (d->max_pages && d->tot_pages + nr > d->max_pages)
+		return -E2BIG;
+	d->tot_pages += nr;
+	pg->count_info = PGC_allocated | 1;
+	page_set_owner(pg, d);
+	return 0;
+}
+
+__weak void free_domheap_pages(struct page_info *pg, unsigned int order)
+{
+	BUG_ON(pg->count_info & PGC_count_mask || pg->type_info & PGT_count_mask);
+	memset(pg, 0, sizeof(*pg) << order);
+}
+
+__weak void guest_physmap_add_page(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
+{
 }

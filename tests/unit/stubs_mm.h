@@ -11,6 +11,8 @@ struct domain;
 void host_mm_reset(void);
 /* A fresh zeroed page of `d`, with the owner's own reference. */
 struct page_info *host_domain_page(struct domain *d);
+/* Pages that are not free. */
+unsigned int host_pages_allocated(void);
 /* Pages with general references or types beyond those of their owners. */
 unsigned int host_pages_in_use(const struct domain *d);
 

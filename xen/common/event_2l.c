@@ -63,9 +63,10 @@ static void print_2l(const struct domain *d, const struct evtchn *chn)
 {
 	const struct vcpu *v = d->vcpu[chn->notify_vcpu];
 	unsigned int word = chn->port / BITS_PER_LONG;
+	bool selected =
+		v && in_bitmaps(chn->port) && test_bit(word, &v->vcpu_info->evtchn_pending_sel);
 
-	printk(XENLOG_ALWAYS "%c", v && in_bitmaps(chn->port) &&
-		test_bit(word, &v->vcpu_info->evtchn_pending_sel) ? 's' : '-');
+	printk(XENLOG_ALWAYS "%c", selected ? 's' : '-');
 }
 
 const struct evtchn_port_ops evtchn_port_ops_2l = {
@@ -84,6 +85,9 @@ void evtchn_2l_vcpu_info_moved(struct vcpu *v)
 	 * A sender sets its pending bit before it looks for the vcpu_info. So whatever was put into
 	 * the old record's selector is found when the guest scans all words.
 	 */
-	__atomic_store_n(&v->vcpu_info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
-	vcpu_mark_events_pending(v);
+	WRITE_ONCE(v->vcpu_info->evtchn_pending_sel, ~0UL);
+	__atomic_store_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+	if (test_bit(VPF_blocked, &v->pause_flags))
+		vcpu_unblock(v);
+	vcpu_kick(v);
 }

@@ -17,11 +17,10 @@ enum { TEARDOWN_none, TEARDOWN_closing, TEARDOWN_waiting, TEARDOWN_quiet };
 
 #define CLOSE_BATCH 64 /* ports closed between two looks for pending work of the CPU */
 
-/* --- Virtual interrupts -------------------------------------------------------------------------- */
+/* --- Virtual interrupts ----------------------------------------------------------------------- */
 
 /* The classes are those of the list in public/xen.h. */
-#define VIRQS_PER_VCPU                                                                             \
-	(BIT(VIRQ_TIMER) | BIT(VIRQ_DEBUG) | BIT(VIRQ_XENOPROF) | BIT(VIRQ_XENPMU))
+#define VIRQS_PER_VCPU (BIT(VIRQ_TIMER) | BIT(VIRQ_DEBUG) | BIT(VIRQ_XENOPROF) | BIT(VIRQ_XENPMU))
 #define VIRQS_OF_DOM0                                                                              \
 	(BIT(VIRQ_CONSOLE) | BIT(VIRQ_DOM_EXC) | BIT(VIRQ_TBUF) | BIT(VIRQ_DEBUGGER) |             \
 		BIT(VIRQ_CON_RING) | BIT(VIRQ_PCPU_STATE) | BIT(VIRQ_MEM_EVENT) |                  \
@@ -70,7 +69,7 @@ void send_guest_pirq(struct domain *d, evtchn_port_t port)
 		evtchn_set_pending(d, chn);
 }
 
-/* --- Raising events ------------------------------------------------------------------------------- */
+/* --- Raising events --------------------------------------------------------------------------- */
 
 int evtchn_send(struct domain *ld, unsigned int lport)
 {
@@ -131,7 +130,7 @@ bool evtchn_port_pending(struct domain *d, evtchn_port_t port, bool *bad)
 	return chn && READ_ONCE(d->evtchn_port_ops)->is_pending(d, chn);
 }
 
-/* --- Locks ------------------------------------------------------------------------------------------ */
+/* --- Locks ------------------------------------------------------------------------------------ */
 
 void evtchn_lock_pair(struct domain *a, struct domain *b)
 {
@@ -147,7 +146,7 @@ void evtchn_unlock_pair(struct domain *a, struct domain *b)
 	spin_unlock(a < b ? &a->event_lock : &b->event_lock);
 }
 
-/* --- Ports -------------------------------------------------------------------------------------------- */
+/* --- Ports ------------------------------------------------------------------------------------ */
 
 /* Event lock held, or the domain is not yet known to anybody. */
 static int evtchn_add_group(struct domain *d)
@@ -239,7 +238,7 @@ void evtchn_move_pirqs(struct vcpu *v)
 	}
 }
 
-/* --- Closing ------------------------------------------------------------------------------------------ */
+/* --- Closing ---------------------------------------------------------------------------------- */
 
 /*
  * Lock the domain and the peer that the port has, if any. The peer is found without a lock, so
@@ -344,11 +343,10 @@ int evtchn_reset(struct domain *d, bool resume)
 	return rc;
 }
 
-/* --- A domain's beginning and end --------------------------------------------------------------------- */
+/* --- A domain's beginning and end ------------------------------------------------------------- */
 
 int evtchn_init(struct domain *d, unsigned int max_port)
 {
-	unsigned int vcpus = max(d->max_vcpus, 1u);
 	unsigned int groups;
 	int rc;
 
@@ -357,8 +355,7 @@ int evtchn_init(struct domain *d, unsigned int max_port)
 	d->evtchn_port_ops = &evtchn_port_ops_2l;
 	groups = d->max_evtchn_port / EVTCHNS_PER_GROUP + 1;
 	d->evtchn_groups = xzalloc_array(struct evtchn *, groups);
-	d->poll_mask = xzalloc_array(unsigned long, BITS_TO_LONGS(vcpus));
-	rc = d->evtchn_groups && d->poll_mask ? evtchn_add_group(d) : -ENOMEM;
+	rc = d->evtchn_groups ? evtchn_add_group(d) : -ENOMEM;
 	if (rc) {
 		evtchn_destroy_final(d);
 		return rc;
@@ -408,16 +405,20 @@ void evtchn_destroy_final(struct domain *d)
 		xfree(d->evtchn_groups[i]);
 	xfree(d->evtchn_groups);
 	d->evtchn_groups = NULL;
-	xfree(d->poll_mask);
-	d->poll_mask = NULL;
 }
 
-/* --- Debug key 'e' -------------------------------------------------------------------------------------- */
+/* --- Debug key 'e' ---------------------------------------------------------------------------- */
 
 static void dump_port(const struct domain *d, const struct evtchn *chn)
 {
 	static const char *const names[] = {
-		"free", "reserved", "unbound", "interdomain", "pirq", "virq", "ipi",
+		"free",
+		"reserved",
+		"unbound",
+		"interdomain",
+		"pirq",
+		"virq",
+		"ipi",
 	};
 	const struct evtchn_port_ops *ops = READ_ONCE(d->evtchn_port_ops);
 	u64 b = READ_ONCE(chn->binding);

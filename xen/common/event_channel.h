@@ -23,12 +23,12 @@ enum evtchn_state {
  * Senders take no lock. Everything that a sender must see together is in `binding`:
  *   bits  0-7   enum evtchn_state
  *   bits  8-31  interdomain: the peer's port
- *   bits 32-63  interdomain: frame number of the peer's struct domain; unbound: domid that may bind;
- *               pirq, virq: its number
+ *   bits 32-63  interdomain: frame number of the peer's struct domain;
+ *               unbound: domid that may bind; pirq, virq: its number
  * Read as one word it is never half old and half new. A sender may act on a binding that another
- * CPU has just undone: the event then arrives at a port that was bound a moment ago, which is what a
- * slightly earlier send would have done too. Memory behind it (the peer's struct domain, its groups
- * of ports, event pages) is freed only after a grace period, see evtchn_destroy().
+ * CPU has just undone: the event then arrives at a port that was bound a moment ago, as that of a
+ * slightly earlier send would have. Memory behind it (the peer's struct domain, its groups of
+ * ports, event pages) is freed only after a grace period, see evtchn_destroy().
  */
 struct evtchn {
 	u64 binding;

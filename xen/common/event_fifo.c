@@ -20,7 +20,7 @@
 #define QUEUE_TRIES     4 /* attempts to find the queue of an event that others move around */
 
 struct fifo_queue {
-	spinlock_t lock;    /* rank FIFO_QUEUE, interrupts off: events come from interrupt handlers */
+	spinlock_t lock;    /* rank FIFO_QUEUE, interrupts off: handlers raise events */
 	evtchn_port_t tail; /* port put in last; 0 = none */
 };
 
@@ -48,15 +48,14 @@ static always_inline event_word_t *word_of(const struct domain *d, evtchn_port_t
 	return f->page[port / WORDS_PER_PAGE] + port % WORDS_PER_PAGE;
 }
 
-/* One attempt: 1 = now linked to `port`, 0 = the word is in no queue any more, -EAGAIN = it changed. */
+/* One attempt: 1 = now linked to `port`, 0 = in no queue any more, -EAGAIN = it changed. */
 static int try_set_link(event_word_t *word, event_word_t *w, evtchn_port_t port)
 {
 	event_word_t old = *w;
 
 	if (!(old & 1u << EVTCHN_FIFO_LINKED))
 		return 0;
-	*w = cmpxchg(word, old,
-		(old & ~(1u << EVTCHN_FIFO_BUSY | EVTCHN_FIFO_LINK_MASK)) | port);
+	*w = cmpxchg(word, old, (old & ~(1u << EVTCHN_FIFO_BUSY | EVTCHN_FIFO_LINK_MASK)) | port);
 	return *w == old ? 1 : -EAGAIN;
 }
 
@@ -122,7 +121,8 @@ static bool claim_word(struct domain *d, struct evtchn *chn, event_word_t *word,
 		}
 		spin_unlock_irqrestore(&old->lock, *flags);
 	}
-	return false; /* the guest moves it about on many CPUs at once: its loss, PENDING stays set */
+	/* The guest moves it about on many CPUs at once: its loss. PENDING stays set. */
+	return false;
 }
 
 /* Put the event at the end of the queue for its vCPU and priority, and tell the vCPU. */
@@ -237,7 +237,7 @@ const struct evtchn_port_ops evtchn_port_ops_fifo = {
 	.print = print_fifo,
 };
 
-/* --- Pages of the guest ------------------------------------------------------------------------ */
+/* --- Pages of the guest ----------------------------------------------------------------------- */
 
 /* The address of a page of the current domain that is, and stays, ordinary writable memory. */
 static void *hold_guest_page(struct domain *d, u64 gfn)
@@ -379,7 +379,7 @@ long evtchn_fifo_expand_array(const struct evtchn_expand_array *ea)
 	return rc;
 }
 
-/* --- Leaving the ABI ------------------------------------------------------------------------------ */
+/* --- Leaving the ABI -------------------------------------------------------------------------- */
 
 static void free_fifo(struct evtchn_fifo_domain *f)
 {

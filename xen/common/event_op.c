@@ -1,4 +1,7 @@
-/* The event channel hypercall: binding ports and asking about them. Interface: public/event_channel.h. */
+/*
+ * The event channel hypercall: binding ports and asking about them. Interface:
+ * public/event_channel.h.
+ */
 #include <xen/errno.h>
 #include <xen/hypercall.h>
 #include <xen/lib.h>
@@ -337,8 +340,7 @@ static long op_set_priority(union evtchn_arg *arg)
 }
 
 /* `out`: the argument holds results, to be copied back on success. */
-#define OP(name, has_out)                                                                          \
-	[EVTCHNOP_##name] = { op_##name, sizeof(struct evtchn_##name), has_out }
+#define OP(name, has_out) [EVTCHNOP_##name] = { op_##name, sizeof(struct evtchn_##name), has_out }
 static const struct {
 	long (*handler)(union evtchn_arg *arg);
 	u8 size;
@@ -367,8 +369,9 @@ long do_event_channel_op(int cmd, XEN_GUEST_HANDLE_PARAM(void) uop)
 	long rc;
 
 	if (likely(cmd == EVTCHNOP_send)) /* far more frequent than all others */
-		return copy_from_guest(&arg.send, uop, 1) ? -EFAULT
-							  : evtchn_send(current->domain, arg.send.port);
+		return copy_from_guest(&arg.send, uop, 1)
+			? -EFAULT
+			: evtchn_send(current->domain, arg.send.port);
 	if ((unsigned int)cmd >= ARRAY_SIZE(ops))
 		return -ENOSYS;
 	if (copy_from_guest((u8 *)&arg, uop, ops[cmd].size))
@@ -376,7 +379,7 @@ long do_event_channel_op(int cmd, XEN_GUEST_HANDLE_PARAM(void) uop)
 	rc = ops[cmd].handler(&arg);
 	if (rc == -ERESTART)
 		return hypercall_create_continuation(
-			__HYPERVISOR_event_channel_op, 2, (long)EVTCHNOP_reset_cont, uop.p);
+			__HYPERVISOR_event_channel_op, 2, EVTCHNOP_reset_cont, uop);
 	/* A port bound for a caller who cannot be told stays bound: EVTCHNOP_status finds it. */
 	if (!rc && ops[cmd].out && copy_to_guest(uop, (u8 *)&arg, ops[cmd].size))
 		rc = -EFAULT;
