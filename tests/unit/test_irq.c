@@ -531,6 +531,25 @@ START_TEST(busy_is_no_storm)
 }
 END_TEST
 
+START_TEST(throttled_own_handler_misses_nothing)
+{
+	struct irqaction action = { handler, "test", &handled };
+	struct irq_desc *desc = irq_to_desc(4);
+	unsigned int before;
+
+	ck_assert_int_eq(setup_irq(4, &action), 0);
+	while (!desc->throttled) {
+		arrive(4);
+		log_clear();
+	}
+	before = handled;
+	host_now += MILLISECS(10);
+	ck_assert(host_run_timer());
+	ck_assert_uint_eq(handled, before + 1); /* an edge while masked would be lost */
+	release_irq(4);
+}
+END_TEST
+
 START_TEST(throttled_level_ends_later)
 {
 	struct irq_desc *desc = irq_to_desc(16);
@@ -601,6 +620,7 @@ int main(void)
 	tcase_add_test(t, no_vector_for_a_new_one);
 	tcase_add_test(t, storm_is_throttled);
 	tcase_add_test(t, busy_is_no_storm);
+	tcase_add_test(t, throttled_own_handler_misses_nothing);
 	tcase_add_test(t, throttled_level_ends_later);
 	tcase_add_test(t, msi_numbers);
 	suite_add_tcase(s, t);

@@ -134,6 +134,30 @@ void irq_unplace(struct irq_desc *desc)
 	desc->pending_cpu = IRQ_NO_CPU;
 }
 
+/* --- After it has been dealt with --------------------------------------------------------------------- */
+
+void irq_end(struct irq_desc *desc)
+{
+	if (!desc->enabled || desc->throttled)
+		return;
+	if (unlikely(desc->pending_cpu != IRQ_NO_CPU) && desc->level)
+		irq_do_pending_move(desc);
+	desc->handler->end(desc);
+}
+
+/* Called and returns with desc->lock held. regs: NULL when nothing was interrupted. */
+static void run_action(struct irq_desc *desc, struct cpu_user_regs *regs)
+{
+	const struct irqaction *action = desc->action;
+
+	desc->in_progress = true;
+	spin_unlock(&desc->lock);
+	action->handler(desc->irq, action->dev_id, regs);
+	spin_lock(&desc->lock);
+	desc->in_progress = false;
+	irq_end(desc);
+}
+
 /* --- Too many ------------------------------------------------------------------------------------------ */
 
 static struct timer throttle_timer;
@@ -152,13 +176,15 @@ static void unthrottle(void *data)
 		desc->rate_start = NOW();
 		if (desc->enabled && !desc->nr_in_flight && !desc->in_progress)
 			desc->handler->unmask(desc);
+		/* An edge may have been lost meanwhile; one too many does no harm. */
 		if (desc->nr_guests && !desc->level) {
-			/* An edge may have been lost meanwhile; one too many does no harm. */
 			irq_deliver_to_guests(desc);
 			local_irq_restore(flags);
-		} else {
-			spin_unlock_irqrestore(&desc->lock, flags);
+			continue;
 		}
+		if (desc->action && !desc->in_progress)
+			run_action(desc, NULL);
+		spin_unlock_irqrestore(&desc->lock, flags);
 	}
 }
 
@@ -177,15 +203,6 @@ static noinline void check_rate(struct irq_desc *desc)
 	}
 	desc->rate_start = now;
 	desc->rate_count = 0;
-}
-
-void irq_end(struct irq_desc *desc)
-{
-	if (!desc->enabled || desc->throttled)
-		return;
-	if (unlikely(desc->pending_cpu != IRQ_NO_CPU) && desc->level)
-		irq_do_pending_move(desc);
-	desc->handler->end(desc);
 }
 
 /* --- Arrival ------------------------------------------------------------------------------------------- */
@@ -209,19 +226,6 @@ static noinline void unclaimed_interrupt(struct irq_desc *desc)
 	desc->handler->mask(desc);
 	if (desc->unclaimed++ < 5)
 		printk(XENLOG_WARNING "IRQ%u: nobody wants it, masked\n", desc->irq);
-}
-
-/* Called and returns with desc->lock held. */
-static void run_action(struct irq_desc *desc, struct cpu_user_regs *regs)
-{
-	const struct irqaction *action = desc->action;
-
-	desc->in_progress = true;
-	spin_unlock(&desc->lock);
-	action->handler(desc->irq, action->dev_id, regs);
-	spin_lock(&desc->lock);
-	desc->in_progress = false;
-	irq_end(desc);
 }
 
 /* Things that happen rarely, and are best done when the interrupt has just arrived. */

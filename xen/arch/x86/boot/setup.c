@@ -153,13 +153,13 @@ static noreturn void start_on_own_stack(void)
 	time_init_late();
 	irq_timers_init();
 	smp_boot_cpus();
-	nmi_init();
 
 	if (!boot_info.nr_modules)
 		panic("No dom0 kernel: the boot loader has to load it as a module\n");
 	if (construct_dom0(&mods[0], boot_info.nr_modules > 1 ? &mods[1] : NULL))
 		panic("Could not set up DOM0\n");
 	free_modules();
+	nmi_init();
 	console_endboot();
 	domain_unpause_by_systemcontroller(hardware_domain);
 	reset_stack_and_jump(idle_loop);
