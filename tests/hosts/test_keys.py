@@ -1,8 +1,9 @@
 """The hypervisor's side of the serial console: switching input, and every key that shows something."""
 
+import os
 import re
+import select
 
-import pexpect
 import pytest
 from host import HostError, is_ours
 
@@ -11,8 +12,8 @@ pytestmark = [quick, pytest.mark.timeout(240)]
 
 SHARED = {"cpus": 2, "mem": 1024, "limit": 600, "kernel": "quiet"}
 
-TO_XEN = r"\*\*\* Serial input (->|to) Xen [^\r\n]*three times[^\r\n]*\n"
-TO_DOM0 = r"\*\*\* Serial input (->|to) DOM0[^\r\n]*\n"
+TO_XEN = r"\*\*\* Serial input (->|to) Xen [^\n]*three times[^\n]*\n"
+TO_DOM0 = r"\*\*\* Serial input (->|to) DOM0[^\n]*\n"
 SWITCH = "\x01\x01\x01"
 
 # Keys that end or change the machine, wait for a debugger, or need a second kernel: not pressed here.
@@ -21,14 +22,14 @@ NOT_PRESSED = "RC%DnNOS*"
 PROMISED = "hd0qrRtamHiezMgcs"
 
 
-def press(host, key, quiet=1.5, limit=60):
+def press(host, key, quiet=1.0, limit=60):
     """Presses one key and returns what the hypervisor says until it is quiet for so many seconds."""
     host.type(key)
     text = ""
     try:
-        text = host.expect(r"[^\r\n]*\n", limit, fatal=False).group(0)
+        text = host.expect(r"[^\n]*\n", limit, fatal=False).group(0)
         while True:
-            text += host.expect(r"[^\r\n]*\n", quiet, fatal=False).group(0)
+            text += host.expect(r"[^\n]*\n", quiet, fatal=False).group(0)
     except HostError:
         return text
 
@@ -94,16 +95,14 @@ def test_help_lists_promised_keys(dom0, keys):
 
 
 def test_every_listed_key(dom0, keys):
-    """Each key is pressed twice while dom0 keeps both CPUs busy, says something, and leaves dom0 running."""
+    """Each key is pressed while dom0 keeps both CPUs busy, says something, and leaves dom0 running."""
     dom0.check("for c in 1 2; do taskset $c sh -c 'while :; do :; done' & done")
     silent = []
     for key in sorted(keys):
         if key in NOT_PRESSED:
             continue
         to_hypervisor(dom0)
-        texts = [press(dom0, key), press(dom0, key)]
-        # Toggles and resets need not say more than one line, but they must say it.
-        if not all(re.search(r"\w{3,}", text) for text in texts):
+        if not re.search(r"\w{3,}", press(dom0, key)):
             silent.append(key)
         to_dom0(dom0)
     assert not silent
@@ -130,23 +129,24 @@ def test_domain_dump_names_every_vcpu(dom0, keys):
 
 
 def test_flood_of_input(dom0):
-    """64 KiB typed without a pause may lose characters, but nothing stops."""
+    """16 KiB typed without a pause may lose characters, but nothing stops."""
     dom0.type("cat >/dev/null\r")
-    for _ in range(64):
-        dom0.child.send("x" * 1000 + "\r")
-        try:
+    terminal = dom0.child.child_fd
+    for _ in range(256):
+        # The emulator takes no more than the serial port does, so what is echoed must be read in between.
+        readable, writable, _ = select.select([terminal], [terminal], [], 20)
+        assert readable or writable
+        if writable:
+            os.write(terminal, b"x" * 63 + b"\r")
+        if readable:
             dom0.child.read_nonblocking(65536, 0)
-        except pexpect.TIMEOUT:
-            pass
-    # The rest of the flood is echoed before the shell is back.
-    for _ in range(60):
+    for _ in range(30):
         dom0.type("\x03")
         try:
             dom0.expect("dom0# ", 2)
             break
         except HostError:
             continue
-    dom0.expect(r"[^x]{0,200}$", 5)
     assert dom0.check("echo alive", 60) == "alive"
 
 
