@@ -297,14 +297,10 @@ unsigned long raw_copy_to_guest(void *dst, const void *src, unsigned long n)
 	return 0;
 }
 
-long hypercall_create_continuation(unsigned int op, unsigned int nr_args, ...)
+long hypercall_continue(unsigned int op, unsigned int nr, const unsigned long args[6])
 {
-	va_list ap;
-
-	host_continuation = (struct host_continuation){ .op = op, .nr = nr_args };
-	va_start(ap, nr_args);
-	for (unsigned int i = 0; i < nr_args; i++)
-		host_continuation.arg[i] = va_arg(ap, unsigned long);
-	va_end(ap);
+	host_continuation = (struct host_continuation){ .op = op, .nr = nr };
+	for (unsigned int i = 0; i < nr; i++)
+		host_continuation.arg[i] = args[i];
 	return HOST_CONTINUED;
 }
