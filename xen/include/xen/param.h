@@ -24,8 +24,8 @@ struct kernel_param {
 	int (*func)(const char *value);
 };
 
-#define PARAM_(ident, ...) PARAM_DEFINE(ident, __VA_ARGS__)
-#define PARAM_DEFINE(ident, ...)                                                                   \
+#define PARAM_(ident, ...) PARAM_NAMED(ident, __VA_ARGS__)
+#define PARAM_NAMED(ident, ...)                                                                    \
 	static const struct kernel_param param_##ident __used __section(".init.setup")             \
 		__aligned(8) = { __VA_ARGS__ }
 #define PARAM_CAT(a, l) a##l
