@@ -40,7 +40,10 @@ static void log_call(const char *what, const struct irq_desc *desc)
 }
 
 #define HOST_CONTROLLER_OP(name)                                                                   \
-	static void host_##name(struct irq_desc *desc) { log_call(#name ":", desc); }
+	static void host_##name(struct irq_desc *desc)                                             \
+	{                                                                                          \
+		log_call(#name ":", desc);                                                         \
+	}
 HOST_CONTROLLER_OP(enable)
 HOST_CONTROLLER_OP(disable)
 HOST_CONTROLLER_OP(ack)
@@ -79,7 +82,9 @@ __weak void ioapic_init_descs(void)
 	}
 }
 
-__weak void ioapic_dump(unsigned char key) {}
+__weak void ioapic_dump(unsigned char key)
+{
+}
 
 __weak unsigned long apic_timer_count(unsigned int cpu)
 {
@@ -101,7 +106,7 @@ __weak void send_guest_pirq(struct domain *d, evtchn_port_t port)
 {
 	BUG_ON(host_locks_held);
 	BUG_ON(host_nr_deliveries == ARRAY_SIZE(host_deliveries));
-	host_deliveries[host_nr_deliveries++] = (struct host_delivery){ d, port };
+	host_deliveries[host_nr_deliveries++] = (struct host_delivery){d, port};
 }
 
 __weak s_time_t get_s_time(void)
@@ -113,7 +118,7 @@ static struct timer *armed;
 
 __weak void init_timer(struct timer *t, void (*fn)(void *data), void *data, unsigned int cpu)
 {
-	*t = (struct timer){ .function = fn, .data = data, .cpu = cpu };
+	*t = (struct timer){.function = fn, .data = data, .cpu = cpu};
 }
 
 __weak void set_timer(struct timer *t, s_time_t expires)

@@ -1,4 +1,5 @@
-/* Host tests: an interrupt controller that keeps a log, CPUs, a clock, and a record of what guests got. */
+/* Host tests: an interrupt controller that keeps a log, CPUs, a clock, and a record of what guests
+ * got. */
 #ifndef UNIT_STUBS_IRQ_H
 #define UNIT_STUBS_IRQ_H
 

@@ -8,7 +8,7 @@
 
 unsigned char host_ram[1]; /* no machine memory is needed */
 
-/* --- Firmware memory: pieces at physical addresses ------------------------------------------------ */
+/* --- Firmware memory: pieces at physical addresses -------------------------------------------- */
 
 #define MAX_PIECES 32
 static struct piece {
@@ -43,7 +43,7 @@ static u8 *place(paddr_t pa, u32 size)
 	struct piece *p = &pieces[nr_pieces++];
 
 	ck_assert_uint_le(nr_pieces, MAX_PIECES);
-	*p = (struct piece){ pa, size, calloc(1, size) };
+	*p = (struct piece){pa, size, calloc(1, size)};
 	return p->data;
 }
 
@@ -57,7 +57,7 @@ static void set_checksum(u8 *p, size_t len, unsigned int at)
 	p[at] = -sum;
 }
 
-/* --- Building tables --------------------------------------------------------------------------------- */
+/* --- Building tables -------------------------------------------------------------------------- */
 
 #define BIOS      0xe0000
 #define RSDP_AT   0xf5a00
@@ -306,7 +306,7 @@ static void teardown(void)
 		free(pieces[--nr_pieces].data);
 }
 
-/* --- A good machine ----------------------------------------------------------------------------------- */
+/* --- A good machine --------------------------------------------------------------------------- */
 
 START_TEST(cpus_and_ioapics)
 {
@@ -387,7 +387,7 @@ START_TEST(timers_windows_nodes)
 }
 END_TEST
 
-/* --- Options ---------------------------------------------------------------------------------------- */
+/* --- Options ---------------------------------------------------------------------------------- */
 
 START_TEST(options)
 {
@@ -424,7 +424,7 @@ START_TEST(noapic_has_none)
 }
 END_TEST
 
-/* --- Where the root is ---------------------------------------------------------------------------------- */
+/* --- Where the root is ------------------------------------------------------------------------ */
 
 START_TEST(root_from_the_loader)
 {
@@ -459,7 +459,7 @@ START_TEST(false_root_is_passed_over)
 	struct piece *bios = piece_at(BIOS);
 
 	memcpy(bios->data + 0x100, bios->data + (RSDP_AT - BIOS), 36);
-	bios->data[0x100 + 33] ^= 1; /* only the longer checksum is wrong */
+	bios->data[0x100 + 33] ^= 1;                 /* only the longer checksum is wrong */
 	memcpy(bios->data + 0x1fff0, "RSD PTR ", 8); /* cut off by the end of the ROM */
 	acpi_init();
 	ck_assert_uint_eq(acpi_info.rsdp, RSDP_AT);
@@ -497,7 +497,7 @@ START_TEST(rsdt_when_xsdt_is_bad)
 }
 END_TEST
 
-/* --- Lies ------------------------------------------------------------------------------------------------- */
+/* --- Lies ------------------------------------------------------------------------------------- */
 
 static void resum(struct piece *p)
 {
@@ -516,7 +516,7 @@ END_TEST
 
 START_TEST(impossible_lengths)
 {
-	static const u32 lengths[] = { 0, 8, 35, 0x1000001, 0xffffffff };
+	static const u32 lengths[] = {0, 8, 35, 0x1000001, 0xffffffff};
 	struct piece *madt = piece_at(entries[0]);
 
 	memcpy(madt->data + 4, &lengths[_i], 4);
@@ -529,7 +529,7 @@ END_TEST
 /* A record of length 0 must not loop, one that is too long must not be read. */
 START_TEST(damaged_records)
 {
-	static const u8 lengths[] = { 0, 1, 7, 200, 255 };
+	static const u8 lengths[] = {0, 1, 7, 200, 255};
 	struct piece *madt = piece_at(entries[0]);
 
 	madt->data[44 + 8 + 1] = lengths[_i]; /* the second CPU's */
@@ -570,9 +570,9 @@ END_TEST
 START_TEST(wrong_overrides)
 {
 	begin("APIC", 44);
-	put_override(16, 20, 0);       /* no ISA line */
-	put_override(3, 0x10000, 0);   /* no GSI */
-	put_ioapic(0, 0, 0);           /* at no address */
+	put_override(16, 20, 0);        /* no ISA line */
+	put_override(3, 0x10000, 0);    /* no GSI */
+	put_ioapic(0, 0, 0);            /* at no address */
 	put_ioapic(1, 0xfec00000, ~0u); /* beyond all GSIs */
 	piece_at(XSDT_AT)->data[0] = 'X';
 	entries[0] = 0x60000000;

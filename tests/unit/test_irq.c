@@ -46,7 +46,7 @@ static void teardown(void)
 /* The interrupt arrives, on the CPU and with the vector that it has now. */
 static void arrive_at(unsigned int cpu, u8 vector)
 {
-	struct cpu_user_regs regs = { .entry_vector = vector };
+	struct cpu_user_regs regs = {.entry_vector = vector};
 	unsigned int before = host_cpu_info.processor_id;
 
 	host_cpu_info.processor_id = cpu;
@@ -85,11 +85,11 @@ static void log_clear(void)
 	host_nr_deliveries = 0;
 }
 
-/* --- Vectors ---------------------------------------------------------------------------------------- */
+/* --- Vectors ---------------------------------------------------------------------------------- */
 
 START_TEST(vectors_are_all_used_once)
 {
-	bool seen[256] = { false };
+	bool seen[256] = {false};
 	unsigned int n = 0;
 	int v;
 
@@ -144,7 +144,7 @@ START_TEST(vector_blocks)
 }
 END_TEST
 
-/* --- The hypervisor's own ---------------------------------------------------------------------------- */
+/* --- The hypervisor's own --------------------------------------------------------------------- */
 
 static unsigned int handled;
 
@@ -158,7 +158,7 @@ static void handler(int irq, void *dev_id, struct cpu_user_regs *regs)
 
 START_TEST(own_handler)
 {
-	struct irqaction action = { handler, "test", &handled };
+	struct irqaction action = {handler, "test", &handled};
 
 	handled = 0;
 	ck_assert_int_eq(setup_irq(4, &action), 0);
@@ -186,7 +186,7 @@ START_TEST(stray_vectors_do_no_harm)
 }
 END_TEST
 
-/* --- Guests ---------------------------------------------------------------------------------------------- */
+/* --- Guests ----------------------------------------------------------------------------------- */
 
 START_TEST(edge_needs_no_eoi)
 {
@@ -288,7 +288,7 @@ START_TEST(bad_pirqs)
 }
 END_TEST
 
-/* --- Names -------------------------------------------------------------------------------------------------- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 START_TEST(pirq_map_rules)
 {
@@ -350,11 +350,11 @@ START_TEST(unmap_ends_a_bound_level_interrupt)
 }
 END_TEST
 
-/* --- The bitmap ------------------------------------------------------------------------------------------------ */
+/* --- The bitmap ------------------------------------------------------------------------------- */
 
 START_TEST(eoi_bitmap)
 {
-	struct vcpu v = { .processor = 0 };
+	struct vcpu v = {.processor = 0};
 	struct domain *d = owning_domain(&v);
 	struct page_info *pg = host_domain_page(d);
 	unsigned long mfn = mfn_x(page_to_mfn(pg)), *bits = mfn_to_virt(mfn);
@@ -381,7 +381,7 @@ END_TEST
 
 START_TEST(eoi_bitmap_in_a_page_table)
 {
-	struct vcpu v = { .processor = 0 };
+	struct vcpu v = {.processor = 0};
 	struct domain *d = owning_domain(&v);
 	struct page_info *pg = host_domain_page(d);
 
@@ -394,7 +394,7 @@ START_TEST(eoi_bitmap_in_a_page_table)
 }
 END_TEST
 
-/* --- Moves --------------------------------------------------------------------------------------------------------- */
+/* --- Moves ------------------------------------------------------------------------------------ */
 
 START_TEST(edge_moves_on_arrival)
 {
@@ -495,7 +495,7 @@ START_TEST(no_vector_for_a_new_one)
 }
 END_TEST
 
-/* --- Storms ------------------------------------------------------------------------------------------------------------ */
+/* --- Storms ----------------------------------------------------------------------------------- */
 
 START_TEST(storm_is_throttled)
 {
@@ -533,7 +533,7 @@ END_TEST
 
 START_TEST(throttled_own_handler_misses_nothing)
 {
-	struct irqaction action = { handler, "test", &handled };
+	struct irqaction action = {handler, "test", &handled};
 	struct irq_desc *desc = irq_to_desc(4);
 	unsigned int before;
 
@@ -569,7 +569,7 @@ START_TEST(throttled_level_ends_later)
 }
 END_TEST
 
-/* --- MSI numbers --------------------------------------------------------------------------------------------------------- */
+/* --- MSI numbers ------------------------------------------------------------------------------ */
 
 START_TEST(msi_numbers)
 {

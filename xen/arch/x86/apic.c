@@ -12,14 +12,14 @@
 #include <public/xen.h>
 #include "apic_timer.h"
 
-#define APIC_DEFAULT_BASE 0xfee00000UL
-#define APICBASE_ADDR     0x000ffffffffff000UL
-#define CPUID_1_EDX_APIC  (1u << 9)
+#define APIC_DEFAULT_BASE  0xfee00000UL
+#define APICBASE_ADDR      0x000ffffffffff000UL
+#define CPUID_1_EDX_APIC   (1u << 9)
 #define CPUID_1_ECX_X2APIC (1u << 21)
 
 bool x2apic_enabled __read_mostly;
 volatile u8 *apic_mmio __read_mostly;
-u32 cpu_to_apicid[NR_CPUS] __read_mostly = { [0 ... NR_CPUS - 1] = ~0u };
+u32 cpu_to_apicid[NR_CPUS] __read_mostly = {[0 ... NR_CPUS - 1] = ~0u};
 unsigned int opt_apic_verbosity;
 
 static bool opt_x2apic = true;
@@ -45,7 +45,7 @@ custom_param("apic_verbosity", parse_verbosity);
 /* One driver fits all machines; the names of old special ones are accepted. */
 static int __init parse_driver(const char *s)
 {
-	static const char *const names[] = { "default", "bigsmp", "es7000", "summit" };
+	static const char *const names[] = {"default", "bigsmp", "es7000", "summit"};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(s, names[i]))
@@ -54,7 +54,7 @@ static int __init parse_driver(const char *s)
 }
 custom_param("apic", parse_driver);
 
-/* --- Fixed vectors -------------------------------------------------------------------------------- */
+/* --- Fixed vectors ---------------------------------------------------------------------------- */
 
 static DEFINE_PER_CPU(unsigned long, apic_errors);
 static DEFINE_PER_CPU(unsigned long, apic_spurious);
@@ -74,7 +74,7 @@ static void spurious_interrupt(struct cpu_user_regs *regs)
 	this_cpu(apic_spurious)++;
 }
 
-/* --- Set-up ----------------------------------------------------------------------------------------- */
+/* --- Set-up ----------------------------------------------------------------------------------- */
 
 u32 apic_local_id(void)
 {
@@ -104,8 +104,7 @@ static u32 lint_entry(unsigned int lint)
 		const struct acpi_lapic_nmi *n = &acpi_info.nmis[i];
 
 		if (n->lint == lint && (n->acpi_id == ACPI_ALL_CPUS || n->acpi_id == acpi_id))
-			return APIC_DM_NMI |
-				(ACPI_INTI_POLARITY(n->flags) == 3 ? APIC_LVT_LOW : 0);
+			return APIC_DM_NMI | (ACPI_INTI_POLARITY(n->flags) == 3 ? APIC_LVT_LOW : 0);
 	}
 	/* Unless the tables say otherwise the second input of the first CPU is the NMI line. */
 	if (lint == 1 && !acpi_info.nr_nmis && smp_processor_id() == 0)
@@ -201,10 +200,11 @@ void __init apic_init_bsp(void)
 	set_direct_apic_vector(VECTOR_ERROR, error_interrupt);
 	set_direct_apic_vector(VECTOR_SPURIOUS, spurious_interrupt);
 	apic_setup_cpu();
-	printk(XENLOG_INFO "Local APIC: %s mode, driver default\n", x2apic_enabled ? "x2APIC" : "xAPIC");
+	printk(XENLOG_INFO "Local APIC: %s mode, driver default\n",
+		x2apic_enabled ? "x2APIC" : "xAPIC");
 }
 
-/* --- Interrupts to other CPUs ----------------------------------------------------------------------- */
+/* --- Interrupts to other CPUs ----------------------------------------------------------------- */
 
 /* Wait until the last command has left; bounded, since some machines never clear the bit. */
 static void icr_wait(void)
@@ -221,7 +221,8 @@ static void icr_write(u32 apicid, u32 command)
 	unsigned long flags;
 
 	if (x2apic_enabled) {
-		/* This MSR write does not wait for earlier stores to be seen, unlike a device access. */
+		/* This MSR write does not wait for earlier stores to be seen, unlike a device
+		 * access. */
 		__asm__ volatile("mfence; lfence" ::: "memory");
 		wrmsr(MSR_X2APIC_FIRST + APIC_ICR / 16, (u64)apicid << 32 | command);
 		return;
@@ -242,9 +243,7 @@ void apic_send_ipi_mask(const cpumask_t *mask, u8 vector)
 {
 	unsigned int cpu, self = smp_processor_id();
 
-	for_each_cpu (cpu, mask)
-		if (cpu != self)
-			apic_send_ipi(cpu, vector);
+	for_each_cpu(cpu, mask) if (cpu != self) apic_send_ipi(cpu, vector);
 }
 
 /* Without a destination: an NMI handler may do this while it interrupts icr_write(). */

@@ -105,7 +105,8 @@ bool reprogram_timer(s_time_t timeout)
 
 		if (delta <= 0)
 			return false;
-		/* Longer waits than this end early: the softirq finds nothing due and comes again. */
+		/* Longer waits than this end early: the softirq finds nothing due and comes again.
+		 */
 		delta = min_t(s_time_t, delta, SECONDS(1) << 2);
 		ticks = ((unsigned __int128)(u64)delta * ticks_per_ns >> 32) + 1;
 	}

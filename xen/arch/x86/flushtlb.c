@@ -41,9 +41,8 @@ void tlb_filter(cpumask_t *mask, u32 page_stamp)
 
 	if (stamp > now)
 		stamp -= 1ULL << 32;
-	for_each_cpu (cpu, mask)
-		if (READ_ONCE(per_cpu(tlb_flush_time, cpu)) > stamp)
-			cpumask_clear_cpu(cpu, mask);
+	for_each_cpu(cpu, mask) if (READ_ONCE(per_cpu(tlb_flush_time, cpu)) > stamp)
+		cpumask_clear_cpu(cpu, mask);
 }
 
 static void flush_global(void)
@@ -102,7 +101,8 @@ static void flush_others(const cpumask_t *targets, const void *va, unsigned int 
 	WRITE_ONCE(flush_va, va);
 	WRITE_ONCE(flush_flags, flags);
 	smp_wmb();
-	FOR_EACH_MASK_WORD(i) __atomic_store_n(&flush_pending.bits[i], targets->bits[i], __ATOMIC_SEQ_CST);
+	FOR_EACH_MASK_WORD(i)
+	__atomic_store_n(&flush_pending.bits[i], targets->bits[i], __ATOMIC_SEQ_CST);
 	apic_send_ipi_mask(targets, VECTOR_INVALIDATE);
 	while (!cpumask_empty((const cpumask_t *)&flush_pending)) {
 		barrier();

@@ -9,12 +9,12 @@
 #include <public/xen.h>
 
 /* The window onto the registers, and their numbers. */
-#define IOREGSEL 0x00
-#define IOWIN    0x10
-#define IOAPIC_ID  0
-#define IOAPIC_VER 1
-#define IOAPIC_ARB 2
-#define IOAPIC_RTE(pin) (0x10 + (pin) * 2)
+#define IOREGSEL        0x00
+#define IOWIN           0x10
+#define IOAPIC_ID       0
+#define IOAPIC_VER      1
+#define IOAPIC_ARB      2
+#define IOAPIC_RTE(pin) (0x10 + (pin)*2)
 
 /* Lower half of a routing entry; the upper half holds the destination in its top byte. */
 #define RTE_LOW        (1u << 13)
@@ -69,7 +69,7 @@ static void ioapic_write(const struct ioapic *io, unsigned int reg, u32 v)
 	spin_unlock_irqrestore(&ioapic_lock, flags);
 }
 
-/* --- One line's controller. All under desc->lock. ----------------------------------------------------- */
+/* --- One line's controller. All under desc->lock. --------------------------------------------- */
 
 static void write_low(const struct ioapic_pin *pin)
 {
@@ -153,7 +153,7 @@ static const struct hw_irq_controller level_controller = {
 	.set_affinity = ioapic_set_affinity,
 };
 
-/* --- Trigger mode and polarity --------------------------------------------------------------------------- */
+/* --- Trigger mode and polarity ---------------------------------------------------------------- */
 
 static void set_mode(struct irq_desc *desc, bool level, bool low)
 {
@@ -191,7 +191,7 @@ int ioapic_setup_gsi(unsigned int gsi, bool level, bool low)
 	return rc;
 }
 
-/* --- dom0's view ------------------------------------------------------------------------------------------ */
+/* --- dom0's view ------------------------------------------------------------------------------ */
 
 static const struct ioapic *find_ioapic(unsigned long physbase)
 {
@@ -227,24 +227,25 @@ int ioapic_guest_write(unsigned long physbase, u32 reg, u32 value)
 	return ioapic_setup_gsi(io->gsi_base + pin, value & RTE_LEVEL, value & RTE_LOW);
 }
 
-/* --- Debug key, boot --------------------------------------------------------------------------------------- */
+/* --- Debug key, boot -------------------------------------------------------------------------- */
 
 void ioapic_dump(unsigned char key)
 {
 	for (unsigned int i = 0; i < nr_ioapics; i++) {
 		const struct ioapic *io = &ioapics[i];
 
-		printk("IO-APIC %u at %#lx: id %u, version %#x, %u pins, GSI %u on\n", i, io->address,
-			ioapic_read(io, IOAPIC_ID) >> 24, io->version & 0xff, io->nr_pins, io->gsi_base);
+		printk("IO-APIC %u at %#lx: id %u, version %#x, %u pins, GSI %u on\n", i,
+			io->address, ioapic_read(io, IOAPIC_ID) >> 24, io->version & 0xff,
+			io->nr_pins, io->gsi_base);
 		for (unsigned int pin = 0; pin < io->nr_pins; pin++) {
 			u32 low = ioapic_read(io, IOAPIC_RTE(pin));
 			u32 high = ioapic_read(io, IOAPIC_RTE(pin) + 1);
 
 			if (!(low & 0xff))
 				continue;
-			printk("  pin %2u: vec=%02x dest=%u %s %s%s%s\n", pin, low & 0xff, high >> 24,
-				low & RTE_LEVEL ? "level" : "edge", low & RTE_LOW ? "low" : "high",
-				low & RTE_MASKED ? " masked" : "",
+			printk("  pin %2u: vec=%02x dest=%u %s %s%s%s\n", pin, low & 0xff,
+				high >> 24, low & RTE_LEVEL ? "level" : "edge",
+				low & RTE_LOW ? "low" : "high", low & RTE_MASKED ? " masked" : "",
 				low & RTE_REMOTE_IRR ? " in service" : "");
 		}
 	}
@@ -263,7 +264,8 @@ static void __init ioapic_add(const struct acpi_ioapic *a)
 	io->version = ioapic_read(io, IOAPIC_VER);
 	n = (io->version >> 16 & 0xff) + 1;
 	if (io->version == ~0u || n > MAX_PINS || a->gsi_base + n > MAX_GSIS) {
-		printk(XENLOG_WARNING "IO-APIC at %#lx does not answer sensibly, left out\n", a->address);
+		printk(XENLOG_WARNING "IO-APIC at %#lx does not answer sensibly, left out\n",
+			a->address);
 		return;
 	}
 	io->nr_pins = n;
@@ -271,8 +273,7 @@ static void __init ioapic_add(const struct acpi_ioapic *a)
 		struct ioapic_pin *p = &pins[a->gsi_base + pin];
 
 		*p = (struct ioapic_pin){
-			.apic = nr_ioapics, .pin = pin, .present = true, .low = RTE_MASKED
-		};
+			.apic = nr_ioapics, .pin = pin, .present = true, .low = RTE_MASKED};
 		write_low(p);
 	}
 	nr_irqs_gsi = max(nr_irqs_gsi, a->gsi_base + n);

@@ -51,7 +51,7 @@ void __init set_direct_apic_vector(u8 vector, void (*handler)(struct cpu_user_re
 	direct_vector[vector] = handler;
 }
 
-/* --- An interrupt that has no source ----------------------------------------------------------------- */
+/* --- An interrupt that has no source ---------------------------------------------------------- */
 
 static void no_op(struct irq_desc *desc)
 {
@@ -77,7 +77,7 @@ const struct hw_irq_controller no_irq_controller = {
 	.set_affinity = no_affinity,
 };
 
-/* --- Places ------------------------------------------------------------------------------------------ */
+/* --- Places ----------------------------------------------------------------------------------- */
 
 bool irq_cpu_reachable(unsigned int cpu)
 {
@@ -134,7 +134,7 @@ void irq_unplace(struct irq_desc *desc)
 	desc->pending_cpu = IRQ_NO_CPU;
 }
 
-/* --- After it has been dealt with --------------------------------------------------------------------- */
+/* --- After it has been dealt with ------------------------------------------------------------- */
 
 void irq_end(struct irq_desc *desc)
 {
@@ -158,7 +158,7 @@ static void run_action(struct irq_desc *desc, struct cpu_user_regs *regs)
 	irq_end(desc);
 }
 
-/* --- Too many ------------------------------------------------------------------------------------------ */
+/* --- Too many --------------------------------------------------------------------------------- */
 
 static struct timer throttle_timer;
 
@@ -205,7 +205,7 @@ static noinline void check_rate(struct irq_desc *desc)
 	desc->rate_count = 0;
 }
 
-/* --- Arrival ------------------------------------------------------------------------------------------- */
+/* --- Arrival ---------------------------------------------------------------------------------- */
 
 /* A vector without owner: something late, or from a device that nobody has set up. */
 static noinline void stray_interrupt(unsigned int vector)
@@ -216,8 +216,8 @@ static noinline void stray_interrupt(unsigned int vector)
 		apic_eoi();
 	if (told < 20) {
 		told++;
-		printk(XENLOG_WARNING "CPU%u: stray interrupt with vector %#x\n", smp_processor_id(),
-			vector);
+		printk(XENLOG_WARNING "CPU%u: stray interrupt with vector %#x\n",
+			smp_processor_id(), vector);
 	}
 }
 
@@ -275,7 +275,7 @@ void do_IRQ(struct cpu_user_regs *regs)
 	spin_unlock(&desc->lock);
 }
 
-/* --- The hypervisor's own -------------------------------------------------------------------------------- */
+/* --- The hypervisor's own --------------------------------------------------------------------- */
 
 int setup_irq(unsigned int irq, struct irqaction *new)
 {
@@ -317,7 +317,7 @@ void release_irq(unsigned int irq)
 		cpu_relax();
 }
 
-/* --- MSI numbers ---------------------------------------------------------------------------------------- */
+/* --- MSI numbers ------------------------------------------------------------------------------ */
 
 static DEFINE_SPINLOCK(msi_number_lock, LOCK_RANK_VECTOR);
 
@@ -352,7 +352,7 @@ void irq_free_msi(unsigned int irq)
 	WRITE_ONCE(irq_to_desc(irq)->allocated, false);
 }
 
-/* --- Boot, debug key -------------------------------------------------------------------------------------- */
+/* --- Boot, debug key -------------------------------------------------------------------------- */
 
 static void dump_guests(const struct irq_desc *desc)
 {
@@ -370,8 +370,8 @@ void dump_irqs(unsigned char key)
 
 		spin_lock_irqsave(&desc->lock, flags);
 		if (desc->vector) {
-			printk("  IRQ:%4u vec:%02x cpu:%u %s %s count:%lu unclaimed:%u storms:%u", irq,
-				desc->vector, desc->cpu, desc->handler->name,
+			printk("  IRQ:%4u vec:%02x cpu:%u %s %s count:%lu unclaimed:%u storms:%u",
+				irq, desc->vector, desc->cpu, desc->handler->name,
 				desc->enabled ? "on" : "off", desc->count, desc->unclaimed,
 				desc->storms);
 			if (desc->action)

@@ -11,29 +11,29 @@
 #include <xen/xmalloc.h>
 #include <public/xen.h>
 
-#define MSI_CTRL(pos)   ((pos) + 2)
-#define  MSI_CTRL_ENABLE 0x0001u
-#define  MSI_CTRL_MMC(c) ((c) >> 1 & 7) /* messages wanted, log 2 */
-#define  MSI_CTRL_MME    0x0070u        /* messages allowed, log 2 */
-#define  MSI_CTRL_64BIT  0x0080u
-#define  MSI_CTRL_MASK   0x0100u
-#define MSI_ADDR(pos)   ((pos) + 4)
-#define MSI_UPPER(pos)  ((pos) + 8)
+#define MSI_CTRL(pos)       ((pos) + 2)
+#define MSI_CTRL_ENABLE     0x0001u
+#define MSI_CTRL_MMC(c)     ((c) >> 1 & 7) /* messages wanted, log 2 */
+#define MSI_CTRL_MME        0x0070u        /* messages allowed, log 2 */
+#define MSI_CTRL_64BIT      0x0080u
+#define MSI_CTRL_MASK       0x0100u
+#define MSI_ADDR(pos)       ((pos) + 4)
+#define MSI_UPPER(pos)      ((pos) + 8)
 #define MSI_DATA(pos, is64) ((pos) + ((is64) ? 12 : 8))
 #define MSI_MASK(pos, is64) ((pos) + ((is64) ? 16 : 12))
 
-#define MSIX_CTRL(pos)  ((pos) + 2)
-#define  MSIX_CTRL_SIZE(c) (((c) & 0x7ff) + 1)
-#define  MSIX_CTRL_ENABLE 0x8000u
-#define MSIX_TABLE(pos) ((pos) + 4)
-#define MSIX_ENTRY_SIZE 16
-#define MSIX_ENTRY_DATA 8
-#define MSIX_ENTRY_CTRL 12
-#define  MSIX_ENTRY_MASKED 1u
+#define MSIX_CTRL(pos)    ((pos) + 2)
+#define MSIX_CTRL_SIZE(c) (((c)&0x7ff) + 1)
+#define MSIX_CTRL_ENABLE  0x8000u
+#define MSIX_TABLE(pos)   ((pos) + 4)
+#define MSIX_ENTRY_SIZE   16
+#define MSIX_ENTRY_DATA   8
+#define MSIX_ENTRY_CTRL   12
+#define MSIX_ENTRY_MASKED 1u
 
 #define MSI_ADDRESS_BASE 0xfee00000u
 
-/* --- The device's side ---------------------------------------------------------------------------- */
+/* --- The device's side ------------------------------------------------------------------------ */
 
 static u32 message_address(const struct irq_desc *desc)
 {
@@ -101,7 +101,7 @@ static void capability_off(const struct msi_desc *msi)
 		ctrl & ~(msi->msix ? MSIX_CTRL_ENABLE : MSI_CTRL_ENABLE));
 }
 
-/* --- The controller --------------------------------------------------------------------------------- */
+/* --- The controller --------------------------------------------------------------------------- */
 
 static void msi_enable(struct irq_desc *desc)
 {
@@ -164,7 +164,7 @@ static const struct hw_irq_controller msix_controller = {
 	.set_affinity = msi_set_affinity,
 };
 
-/* --- Set-up ------------------------------------------------------------------------------------------- */
+/* --- Set-up ----------------------------------------------------------------------------------- */
 
 /* Address of a memory BAR, 0 when it is none. */
 static paddr_t bar_address(u32 sbdf, unsigned int n)
@@ -238,9 +238,8 @@ static bool uses(const struct pci_dev *pdev, bool msix, unsigned int entry_nr)
 {
 	struct msi_desc *msi;
 
-	list_for_each_entry (msi, &pdev->msis, list)
-		if (msi->msix != msix || !msix || msi->entry_nr == entry_nr)
-			return true;
+	list_for_each_entry(msi, &pdev->msis,
+		list) if (msi->msix != msix || !msix || msi->entry_nr == entry_nr) return true;
 	return false;
 }
 
@@ -369,7 +368,7 @@ void msi_free_irq(unsigned int irq)
 	spin_unlock(&pci_lock);
 }
 
-/* --- The rest of what dom0 may ask ------------------------------------------------------------------------ */
+/* --- The rest of what dom0 may ask ------------------------------------------------------------ */
 
 int msi_restore(u32 sbdf)
 {
@@ -380,7 +379,8 @@ int msi_restore(u32 sbdf)
 	spin_lock(&pci_lock);
 	pdev = pci_find_dev(sbdf);
 	if (pdev)
-		list_for_each_entry (msi, &pdev->msis, list) {
+		list_for_each_entry(msi, &pdev->msis, list)
+		{
 			struct irq_desc *desc = irq_to_desc(msi->irq);
 
 			spin_lock_irqsave(&desc->lock, flags);

@@ -22,9 +22,9 @@
 #include <xen/timer.h>
 #include <public/nmi.h>
 
-#define PORT_B        0x61 /* system control port B: what raised the NMI */
-#define PORT_B_SERR   0x80u
-#define PORT_B_IOCHK  0x40u
+#define PORT_B             0x61 /* system control port B: what raised the NMI */
+#define PORT_B_SERR        0x80u
+#define PORT_B_IOCHK       0x40u
 #define PORT_B_CLEAR_IOCHK 0x08u
 #define PORT_B_CLEAR_SERR  0x04u
 
@@ -57,7 +57,7 @@ integer_param("watchdog_timeout", opt_watchdog_timeout);
 static DEFINE_PER_CPU(unsigned long, nmi_count);
 static cpumask_t nmi_expected; /* CPUs that sent themselves one by the debug key */
 
-/* --- Watchdog ------------------------------------------------------------------------------------------ */
+/* --- Watchdog --------------------------------------------------------------------------------- */
 
 static DEFINE_PER_CPU(struct timer, heartbeat_timer);
 static DEFINE_PER_CPU(unsigned long, heartbeat);
@@ -122,18 +122,18 @@ static noreturn void report_hang(const struct cpu_user_regs *regs)
 		opt_watchdog_timeout);
 }
 
-/* --- The cycle counter (Intel SDM vol. 3, 19.2: architectural performance monitoring) -------------------- */
+/* --- The cycle counter (Intel SDM vol. 3, 19.2: architectural performance monitoring) --------- */
 
-#define MSR_PERF_CTR0       0x0c1
-#define MSR_PERF_EVTSEL0    0x186
+#define MSR_PERF_CTR0          0x0c1
+#define MSR_PERF_EVTSEL0       0x186
 #define MSR_PERF_GLOBAL_STATUS 0x38e
 #define MSR_PERF_GLOBAL_CTRL   0x38f
 #define MSR_PERF_GLOBAL_OVF    0x390
-#define EVTSEL_CYCLES 0x3cu
-#define EVTSEL_USER   (1u << 16)
-#define EVTSEL_OS     (1u << 17)
-#define EVTSEL_INT    (1u << 20)
-#define EVTSEL_ENABLE (1u << 22)
+#define EVTSEL_CYCLES          0x3cu
+#define EVTSEL_USER            (1u << 16)
+#define EVTSEL_OS              (1u << 17)
+#define EVTSEL_INT             (1u << 20)
+#define EVTSEL_ENABLE          (1u << 22)
 
 static u32 pmu_version;
 
@@ -152,7 +152,8 @@ static void pmu_start(void *unused)
 	if (pmu_version >= 2)
 		wrmsr(MSR_PERF_GLOBAL_CTRL, rdmsr(MSR_PERF_GLOBAL_CTRL) | 1);
 	apic_write(APIC_LVT_PMC, APIC_DM_NMI);
-	wrmsr(MSR_PERF_EVTSEL0, EVTSEL_CYCLES | EVTSEL_USER | EVTSEL_OS | EVTSEL_INT | EVTSEL_ENABLE);
+	wrmsr(MSR_PERF_EVTSEL0,
+		EVTSEL_CYCLES | EVTSEL_USER | EVTSEL_OS | EVTSEL_INT | EVTSEL_ENABLE);
 }
 
 static bool __init pmu_detect(void)
@@ -188,7 +189,7 @@ static bool pmu_nmi(const struct cpu_user_regs *regs)
 	return true;
 }
 
-/* --- Reasons -------------------------------------------------------------------------------------------- */
+/* --- Reasons ---------------------------------------------------------------------------------- */
 
 static unsigned long pending_reasons; /* XEN_NMIREASON_* bits for dom0 */
 
@@ -215,7 +216,8 @@ static void react(const struct cpu_user_regs *regs, const char *what, unsigned i
 	switch (reaction) {
 	case NMI_FATAL:
 		console_force_unlock();
-		panic("NMI on CPU%u at %04x:%016lx: %s\n", smp_processor_id(), regs->cs, regs->rip, what);
+		panic("NMI on CPU%u at %04x:%016lx: %s\n", smp_processor_id(), regs->cs, regs->rip,
+			what);
 	case NMI_DOM0:
 		set_bit(reason, &pending_reasons);
 		apic_send_ipi_self(VECTOR_NMI_DEFERRED);
@@ -269,7 +271,7 @@ void do_nmi(const struct cpu_user_regs *regs)
 		react(regs, "unknown reason", _XEN_NMIREASON_unknown);
 }
 
-/* --- Debug keys, boot -------------------------------------------------------------------------------------- */
+/* --- Debug keys, boot ------------------------------------------------------------------------- */
 
 static void trigger_nmi(unsigned char key)
 {
@@ -285,7 +287,7 @@ static void dump_counts(unsigned char key)
 	unsigned int cpu;
 
 	printk("CPU\tNMIs\theartbeats\n");
-	for_each_online_cpu (cpu)
+	for_each_online_cpu(cpu)
 		printk("%3u\t%lu\t%lu\n", cpu, per_cpu(nmi_count, cpu), per_cpu(heartbeat, cpu));
 }
 
@@ -295,7 +297,8 @@ static void __init watchdog_start(void)
 
 	if (!opt_watchdog_timeout)
 		opt_watchdog_timeout = 1;
-	for_each_online_cpu (cpu) {
+	for_each_online_cpu(cpu)
+	{
 		struct timer *t = &per_cpu(heartbeat_timer, cpu);
 
 		init_timer(t, heartbeat_tick, NULL, cpu);

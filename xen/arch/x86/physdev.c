@@ -37,7 +37,7 @@ union physdev_arg {
 	} device_add; /* physdev_pci_device_add up to its array */
 };
 
-/* --- Interrupts in use ---------------------------------------------------------------------------- */
+/* --- Interrupts in use ------------------------------------------------------------------------ */
 
 static long op_eoi(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -55,7 +55,7 @@ static long op_pirq_eoi_gmfn(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) 
 	return pirq_register_eoi_map(current->domain, a->eoi_gmfn.gmfn);
 }
 
-/* --- I/O privileges of the calling vCPU ----------------------------------------------------------- */
+/* --- I/O privileges of the calling vCPU ------------------------------------------------------- */
 
 static long op_set_iopl(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -77,7 +77,7 @@ static long op_set_iobitmap(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) a
 	return 0;
 }
 
-/* --- IO-APICs ------------------------------------------------------------------------------------- */
+/* --- IO-APICs --------------------------------------------------------------------------------- */
 
 static long op_apic_read(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -105,7 +105,7 @@ static long op_setup_gsi(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) arg)
 	return ioapic_setup_gsi(a->setup_gsi.gsi, a->setup_gsi.triggering, a->setup_gsi.polarity);
 }
 
-/* --- Mapping ---------------------------------------------------------------------------------------- */
+/* --- Mapping ---------------------------------------------------------------------------------- */
 
 /* Whose pirqs? Another domain's are the control domain's business only. *out with d kept alive. */
 static long target_domain(domid_t id, struct domain **out)
@@ -129,8 +129,7 @@ static long map_gsi(struct domain *d, int index, int *pirq)
 
 	if (irq < 0 || irq >= nr_irqs_gsi)
 		return -EINVAL;
-	if (!is_control_domain(current->domain) &&
-		!rangeset_contains_range(d->irq_caps, irq, irq))
+	if (!is_control_domain(current->domain) && !rangeset_contains_range(d->irq_caps, irq, irq))
 		return -EPERM;
 	have = domain_irq_to_pirq(d, irq);
 	if (have >= 0) {
@@ -141,8 +140,8 @@ static long map_gsi(struct domain *d, int index, int *pirq)
 	}
 	if (want < 0)
 		want = domain_pirq_to_irq(d, irq) < 0 && irq < d->nr_pirqs
-			? irq
-			: domain_free_pirq(d, true, 1);
+			       ? irq
+			       : domain_free_pirq(d, true, 1);
 	if (want < 0)
 		return want;
 	rc = domain_map_pirq(d, want, irq);
@@ -246,7 +245,8 @@ static long op_get_free_pirq(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) 
 	struct domain *d = current->domain;
 	int pirq;
 
-	if (a->get_free_pirq.type != MAP_PIRQ_TYPE_GSI && a->get_free_pirq.type != MAP_PIRQ_TYPE_MSI)
+	if (a->get_free_pirq.type != MAP_PIRQ_TYPE_GSI &&
+		a->get_free_pirq.type != MAP_PIRQ_TYPE_MSI)
 		return -EINVAL;
 	spin_lock(&d->pirq_lock);
 	pirq = domain_free_pirq(d, a->get_free_pirq.type == MAP_PIRQ_TYPE_GSI, 1);
@@ -257,7 +257,7 @@ static long op_get_free_pirq(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) 
 	return 0;
 }
 
-/* --- PCI devices -------------------------------------------------------------------------------------- */
+/* --- PCI devices ------------------------------------------------------------------------------ */
 
 static long op_manage_pci_add(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -284,7 +284,8 @@ static long op_pci_device_add(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void)
 {
 	u16 seg = a->device_add.seg;
 	u32 flags = a->device_add.flags, pxm = PCI_NO_PXM;
-	const char *optional = (const char *)arg.p + offsetof(struct physdev_pci_device_add, optarr);
+	const char *optional =
+		(const char *)arg.p + offsetof(struct physdev_pci_device_add, optarr);
 
 	if (flags & XEN_PCI_DEV_PXM && raw_copy_from_guest(&pxm, optional, sizeof(pxm)))
 		return -EFAULT;
@@ -334,7 +335,7 @@ static long op_dbgp(union physdev_arg *a, XEN_GUEST_HANDLE_PARAM(void) arg)
 	return 0;
 }
 
-/* --- Dispatch ------------------------------------------------------------------------------------------- */
+/* --- Dispatch --------------------------------------------------------------------------------- */
 
 #define FOR_ALL  0 /* every domain may, about itself */
 #define FOR_DOM0 1 /* the control domain only */
@@ -346,7 +347,7 @@ struct physdev_entry {
 	bool out; /* the argument is written back on success */
 };
 #define ENTRY(nr, handler, member, who, out)                                                       \
-	[PHYSDEVOP_##nr] = { op_##handler, sizeof(((union physdev_arg *)0)->member), who, out }
+	[PHYSDEVOP_##nr] = {op_##handler, sizeof(((union physdev_arg *)0)->member), who, out}
 
 static const struct physdev_entry physdev_ops[] = {
 	ENTRY(irq_status_query, irq_status_query, irq_status_query, FOR_ALL, true),
@@ -365,8 +366,8 @@ static const struct physdev_entry physdev_ops[] = {
 	ENTRY(setup_gsi, setup_gsi, setup_gsi, FOR_DOM0, false),
 	ENTRY(get_free_pirq, get_free_pirq, get_free_pirq, FOR_ALL, true),
 	ENTRY(pci_mmcfg_reserved, mmcfg_reserved, mmcfg, FOR_DOM0, false),
-	[PHYSDEVOP_pci_device_add] = { op_pci_device_add,
-		offsetof(struct physdev_pci_device_add, optarr), FOR_DOM0, false },
+	[PHYSDEVOP_pci_device_add] = {op_pci_device_add,
+		offsetof(struct physdev_pci_device_add, optarr), FOR_DOM0, false},
 	ENTRY(pci_device_remove, pci_device_remove, pci_device, FOR_DOM0, false),
 	ENTRY(restore_msi_ext, restore_msi_ext, pci_device, FOR_DOM0, false),
 	ENTRY(pirq_eoi_gmfn_v2, pirq_eoi_gmfn, eoi_gmfn, FOR_ALL, false),
@@ -397,7 +398,7 @@ long do_physdev_op(int cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
 /* The first form of the hypercall: number and argument in one structure, and only these. */
 long do_physdev_op_compat(XEN_GUEST_HANDLE_PARAM(physdev_op_t) uop)
 {
-	XEN_GUEST_HANDLE_PARAM(void) arg = { (char *)uop.p + offsetof(struct physdev_op, u) };
+	XEN_GUEST_HANDLE_PARAM(void) arg = {(char *)uop.p + offsetof(struct physdev_op, u)};
 	u32 cmd;
 
 	if (raw_copy_from_guest(&cmd, uop.p, sizeof(cmd)))

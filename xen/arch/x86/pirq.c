@@ -45,7 +45,7 @@ static int __init parse_extra_irqs(const char *s)
 }
 custom_param("extra_guest_irqs", parse_extra_irqs);
 
-/* --- The map ----------------------------------------------------------------------------------------- */
+/* --- The map ---------------------------------------------------------------------------------- */
 
 int pirq_init_domain(struct domain *d)
 {
@@ -102,7 +102,7 @@ int domain_map_pirq(struct domain *d, unsigned int pirq, unsigned int irq)
 	return 0;
 }
 
-/* --- Descriptor behind a pirq ---------------------------------------------------------------------------- */
+/* --- Descriptor behind a pirq ----------------------------------------------------------------- */
 
 /* The locked descriptor, interrupts off; NULL when the pirq means none. */
 static struct irq_desc *lock_pirq(const struct domain *d, unsigned int pirq, unsigned long *flags)
@@ -122,7 +122,8 @@ static struct irq_desc *lock_pirq(const struct domain *d, unsigned int pirq, uns
 	}
 }
 
-static struct irq_guest *find_guest(struct irq_desc *desc, const struct domain *d, unsigned int pirq)
+static struct irq_guest *find_guest(
+	struct irq_desc *desc, const struct domain *d, unsigned int pirq)
 {
 	for (unsigned int i = 0; i < desc->nr_guests; i++)
 		if (desc->guest[i].d == d && desc->guest[i].pirq == pirq)
@@ -140,7 +141,7 @@ static void update_eoi_bit(const struct domain *d, unsigned int pirq, const stru
 		clear_bit(pirq, d->arch.pirq_eoi_map);
 }
 
-/* --- Binding ------------------------------------------------------------------------------------------------- */
+/* --- Binding ---------------------------------------------------------------------------------- */
 
 static int may_bind(struct irq_desc *desc, const struct domain *d, bool will_share)
 {
@@ -172,7 +173,7 @@ int pirq_guest_bind(struct vcpu *v, unsigned int pirq, evtchn_port_t port, bool 
 		if (rc)
 			goto out;
 	}
-	desc->guest[desc->nr_guests++] = (struct irq_guest){ .d = d, .pirq = pirq, .port = port };
+	desc->guest[desc->nr_guests++] = (struct irq_guest){.d = d, .pirq = pirq, .port = port};
 	update_eoi_bit(d, pirq, desc);
 	if (desc->nr_guests == 1) {
 		desc->shareable = will_share;
@@ -252,7 +253,7 @@ void pirq_free_domain(struct domain *d)
 	d->pirq_map = NULL;
 }
 
-/* --- Delivery and acknowledgement ---------------------------------------------------------------------------- */
+/* --- Delivery and acknowledgement ------------------------------------------------------------- */
 
 /*
  * Event channel locks rank above the descriptor's, so the ports are noted under its lock and marked
@@ -330,12 +331,12 @@ int pirq_guest_status(struct domain *d, unsigned int pirq, u32 *flags_out)
 	if (!desc)
 		return -EINVAL;
 	*flags_out = (desc->level ? XENIRQSTAT_needs_eoi : 0) |
-		(desc->nr_guests > 1 ? XENIRQSTAT_shared : 0);
+		     (desc->nr_guests > 1 ? XENIRQSTAT_shared : 0);
 	spin_unlock_irqrestore(&desc->lock, flags);
 	return 0;
 }
 
-/* --- The bitmap of pirqs that need an EOI -------------------------------------------------------------------- */
+/* --- The bitmap of pirqs that need an EOI ----------------------------------------------------- */
 
 int pirq_register_eoi_map(struct domain *d, unsigned long gmfn)
 {

@@ -12,7 +12,7 @@
 #include <xen/time.h>
 #include <public/platform.h>
 
-/* --- Time ------------------------------------------------------------------------------------------ */
+/* --- Time ------------------------------------------------------------------------------------- */
 
 static long op_settime32(struct xen_platform_op *op)
 {
@@ -28,7 +28,7 @@ static long op_settime64(struct xen_platform_op *op)
 	return 0;
 }
 
-/* --- Firmware -------------------------------------------------------------------------------------- */
+/* --- Firmware --------------------------------------------------------------------------------- */
 
 #define BDA_KBD_FLAGS 0x417 /* shift state as the BIOS keeps it */
 
@@ -46,7 +46,8 @@ static long op_firmware_info(struct xen_platform_op *op)
 	case XEN_FW_KBD_SHIFT_FLAGS:
 		if (f->index)
 			return -ESRCH;
-		f->u.kbd_shift_flags = page_is_ram(0) ? *(const u8 *)maddr_to_virt(BDA_KBD_FLAGS) : 0;
+		f->u.kbd_shift_flags =
+			page_is_ram(0) ? *(const u8 *)maddr_to_virt(BDA_KBD_FLAGS) : 0;
 		return 0;
 	default:
 		return -EINVAL;
@@ -64,7 +65,7 @@ static long op_enter_acpi_sleep(struct xen_platform_op *op)
 	return acpi_enter_s5(s->val_a, s->val_b);
 }
 
-/* --- CPUs ------------------------------------------------------------------------------------------ */
+/* --- CPUs ------------------------------------------------------------------------------------- */
 
 static u32 cpu_acpi_id(unsigned int cpu)
 {
@@ -78,8 +79,7 @@ static unsigned int max_present_cpu(void)
 {
 	unsigned int max = 0, cpu;
 
-	for_each_cpu (cpu, &cpu_present_map)
-		max = cpu;
+	for_each_cpu(cpu, &cpu_present_map) max = cpu;
 	return max;
 }
 
@@ -149,7 +149,7 @@ static long op_getidletime(struct xen_platform_op *op)
 {
 	struct xenpf_getidletime *g = &op->u.getidletime;
 	unsigned int nr = g->cpumap_nr_cpus;
-	u8 map[NR_CPUS / 8] = { 0 };
+	u8 map[NR_CPUS / 8] = {0};
 	unsigned int bytes = (min(nr, (unsigned int)NR_CPUS) + 7) / 8;
 
 	if (raw_copy_from_guest(map, g->cpumap_bitmap.p, bytes))
@@ -169,11 +169,11 @@ static long op_getidletime(struct xen_platform_op *op)
 	return raw_copy_to_guest(g->cpumap_bitmap.p, map, bytes) ? -EFAULT : 0;
 }
 
-/* --- Registers of one CPU ---------------------------------------------------------------------------- */
+/* --- Registers of one CPU --------------------------------------------------------------------- */
 
 #define MAX_RESOURCE_ENTRIES 4
-#define MSR_QM_EVTSEL 0xc8d /* cache monitoring: which counter ... */
-#define MSR_QM_CTR    0xc8e /* ... and its value */
+#define MSR_QM_EVTSEL        0xc8d /* cache monitoring: which counter ... */
+#define MSR_QM_CTR           0xc8e /* ... and its value */
 
 struct resource_work {
 	unsigned int nr, done;
@@ -222,7 +222,7 @@ static void resource_access(void *data)
 static long op_resource_op(struct xen_platform_op *op)
 {
 	const struct xenpf_resource_op *r = &op->u.resource_op;
-	struct resource_work work = { .nr = r->nr_entries };
+	struct resource_work work = {.nr = r->nr_entries};
 	cpumask_t mask;
 
 	if (!work.nr || work.nr > MAX_RESOURCE_ENTRIES)
@@ -253,7 +253,7 @@ static long op_platform_quirk(struct xen_platform_op *op)
 	}
 }
 
-/* --- Dispatch ------------------------------------------------------------------------------------------ */
+/* --- Dispatch --------------------------------------------------------------------------------- */
 
 /*
  * Not here, hence -ENOSYS: memory types (the firmware's MTRRs stay), microcode, EFI calls, power
@@ -263,17 +263,17 @@ static const struct {
 	long (*fn)(struct xen_platform_op *op);
 	bool out; /* the structure is written back on success */
 } platform_ops[] = {
-	[XENPF_settime32] = { op_settime32, false },
-	[XENPF_settime64] = { op_settime64, false },
-	[XENPF_platform_quirk] = { op_platform_quirk, false },
-	[XENPF_firmware_info] = { op_firmware_info, true },
-	[XENPF_enter_acpi_sleep] = { op_enter_acpi_sleep, false },
-	[XENPF_getidletime] = { op_getidletime, true },
-	[XENPF_get_cpu_version] = { op_get_cpu_version, true },
-	[XENPF_get_cpuinfo] = { op_get_cpuinfo, true },
-	[XENPF_cpu_online] = { op_cpu_online, false },
-	[XENPF_cpu_offline] = { op_cpu_offline, false },
-	[XENPF_resource_op] = { op_resource_op, false },
+	[XENPF_settime32] = {op_settime32, false},
+	[XENPF_settime64] = {op_settime64, false},
+	[XENPF_platform_quirk] = {op_platform_quirk, false},
+	[XENPF_firmware_info] = {op_firmware_info, true},
+	[XENPF_enter_acpi_sleep] = {op_enter_acpi_sleep, false},
+	[XENPF_getidletime] = {op_getidletime, true},
+	[XENPF_get_cpu_version] = {op_get_cpu_version, true},
+	[XENPF_get_cpuinfo] = {op_get_cpuinfo, true},
+	[XENPF_cpu_online] = {op_cpu_online, false},
+	[XENPF_cpu_offline] = {op_cpu_offline, false},
+	[XENPF_resource_op] = {op_resource_op, false},
 };
 
 long do_platform_op(XEN_GUEST_HANDLE_PARAM(void) arg)

@@ -13,17 +13,17 @@
 #include <xen/smp.h>
 #include <xen/time.h>
 
-#define KBD_STATUS 0x64
-#define  KBD_INPUT_FULL 2u
+#define KBD_STATUS      0x64
+#define KBD_INPUT_FULL  2u
 #define KBD_PULSE_RESET 0xfe
 #define RESET_CONTROL   0xcf9
-#define  RESET_HARD 0x02u
-#define  RESET_NOW  0x04u
+#define RESET_HARD      0x02u
+#define RESET_NOW       0x04u
 
-#define PM1_SLP_TYP(t) ((u16)((t) & 7) << 10)
+#define PM1_SLP_TYP(t) ((u16)((t)&7) << 10)
 #define PM1_SLP_EN     (1u << 13)
 
-#define BDA_RESET_FLAG 0x472
+#define BDA_RESET_FLAG  0x472
 #define RESET_FLAG_WARM 0x1234
 
 /* In this order; reboot= chooses where to begin. */
@@ -31,7 +31,8 @@ enum reset_method { RESET_ACPI, RESET_KBD, RESET_CF9, RESET_TRIPLE, RESET_NONE }
 static enum reset_method first_method = RESET_ACPI;
 static bool warm_reset;
 
-/* reboot=<method>[,w|c]: ACPI, keyboard controller (also for the BIOS), 0xcf9, triple fault, none. */
+/* reboot=<method>[,w|c]: ACPI, keyboard controller (also for the BIOS), 0xcf9, triple fault, none.
+ */
 static int __init parse_reboot(const char *s)
 {
 	for (;; s++) {
@@ -68,7 +69,7 @@ static int __init parse_reboot(const char *s)
 }
 custom_param("reboot", parse_reboot);
 
-/* --- Reset methods: each returns when it did not work ---------------------------------------------- */
+/* --- Reset methods: each returns when it did not work ----------------------------------------- */
 
 static void delay_ms(unsigned int ms)
 {
@@ -86,8 +87,10 @@ static void reset_by_acpi(void)
 		outb(acpi_info.reset_value, reg->address);
 	else if (reg->space == ACPI_SPACE_MEMORY && acpi_info.reset_mmio)
 		writeb(acpi_info.reset_value, acpi_info.reset_mmio);
-	else if (reg->space == ACPI_SPACE_PCI) /* device in bits 47-32, function 31-16, offset 15-0 */
-		pci_conf_write(PCI_SBDF(0, 0, (reg->address >> 32 & 0x1f) << 3 | (reg->address >> 16 & 7)),
+	else if (reg->space ==
+		 ACPI_SPACE_PCI) /* device in bits 47-32, function 31-16, offset 15-0 */
+		pci_conf_write(
+			PCI_SBDF(0, 0, (reg->address >> 32 & 0x1f) << 3 | (reg->address >> 16 & 7)),
 			reg->address & 0xff, 1, acpi_info.reset_value);
 }
 
@@ -128,7 +131,7 @@ static void (*const reset_methods[])(void) = {
 	[RESET_TRIPLE] = reset_by_triple_fault,
 };
 
-/* --- The ends ---------------------------------------------------------------------------------------- */
+/* --- The ends --------------------------------------------------------------------------------- */
 
 static noreturn void halt_for_ever(void)
 {
@@ -196,7 +199,8 @@ void machine_power_off(void)
 	if (acpi_info.s5_known && acpi_info.pm1a_cnt) {
 		keep = inw(acpi_info.pm1a_cnt) & ~(PM1_SLP_TYP(7) | PM1_SLP_EN);
 		(void)acpi_enter_s5(keep | PM1_SLP_TYP(acpi_info.s5_typ_a),
-			keep | PM1_SLP_TYP(acpi_info.s5_typ_b)); /* does not return: there is a register */
+			keep | PM1_SLP_TYP(acpi_info.s5_typ_b)); /* does not return: there is a
+								    register */
 	}
 	machine_halt();
 }

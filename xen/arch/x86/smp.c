@@ -10,7 +10,7 @@
 #include <public/xen.h>
 #include "smp_private.h"
 
-/* --- Event check -------------------------------------------------------------------------------- */
+/* --- Event check ------------------------------------------------------------------------------ */
 
 /* The way out of the interrupt looks at softirqs and events; nothing else is needed. */
 static void event_check_interrupt(struct cpu_user_regs *regs)
@@ -28,7 +28,7 @@ void smp_send_event_check_cpu(unsigned int cpu)
 		apic_send_ipi(cpu, VECTOR_EVENT_CHECK);
 }
 
-/* --- Function calls ------------------------------------------------------------------------------ */
+/* --- Function calls --------------------------------------------------------------------------- */
 
 /* One call at a time. `pending` holds the CPUs that have not started (wait: finished) yet. */
 static DEFINE_SPINLOCK(call_lock, LOCK_RANK_CALL);
@@ -68,7 +68,7 @@ static void call_others(const cpumask_t *targets, void (*fn)(void *), void *data
 	call.wait = wait;
 	smp_wmb();
 	FOR_EACH_MASK_WORD(i)
-		__atomic_store_n(&call.pending.bits[i], targets->bits[i], __ATOMIC_SEQ_CST);
+	__atomic_store_n(&call.pending.bits[i], targets->bits[i], __ATOMIC_SEQ_CST);
 	apic_send_ipi_mask(targets, VECTOR_CALL_FUNCTION);
 	while (!cpumask_empty(&call.pending)) {
 		barrier();
@@ -100,7 +100,7 @@ void smp_call_function_all(void (*fn)(void *), void *data, bool wait)
 	on_selected_cpus(&cpu_online_map, fn, data, wait);
 }
 
-/* --- Stop ----------------------------------------------------------------------------------------- */
+/* --- Stop ------------------------------------------------------------------------------------- */
 
 static int stop_owner = -1; /* CPU that stops the others */
 static cpumask_t stop_pending;
@@ -135,8 +135,7 @@ void smp_send_stop(void)
 	cpumask_clear_cpu(self, &others);
 	stop_pending = others;
 	smp_mb();
-	for_each_cpu (cpu, &others)
-		apic_send_nmi(cpu);
+	for_each_cpu(cpu, &others) apic_send_nmi(cpu);
 	for (unsigned int ms = 0; ms < 1000 && !cpumask_empty(&stop_pending); ms++) {
 		barrier();
 		udelay(1000);

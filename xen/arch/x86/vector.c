@@ -17,7 +17,7 @@ static DEFINE_SPINLOCK(vector_lock, LOCK_RANK_VECTOR);
 static bool vector_usable(unsigned int cpu, unsigned int vector)
 {
 	return vector >= FIRST_DYNAMIC_VECTOR && vector <= LAST_DYNAMIC_VECTOR &&
-		vector != VECTOR_INT80 && !per_cpu(vector_irq, cpu)[vector];
+	       vector != VECTOR_INT80 && !per_cpu(vector_irq, cpu)[vector];
 }
 
 /* One class onwards; after the last class, the next position within the first. */
@@ -26,7 +26,8 @@ static unsigned int vector_after(unsigned int vector)
 	unsigned int next = vector + VECTOR_STRIDE;
 
 	if (next > LAST_DYNAMIC_VECTOR)
-		next = FIRST_DYNAMIC_VECTOR / VECTOR_STRIDE * VECTOR_STRIDE + (vector + 1) % VECTOR_STRIDE;
+		next = FIRST_DYNAMIC_VECTOR / VECTOR_STRIDE * VECTOR_STRIDE +
+		       (vector + 1) % VECTOR_STRIDE;
 	return next;
 }
 

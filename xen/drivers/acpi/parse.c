@@ -6,11 +6,11 @@
  * Walk records that start with a type byte and a length byte. A record that is shorter than its
  * own head or reaches beyond the table ends the walk.
  */
-static void __init for_each_record(const struct acpi_table *t, u32 off,
-	void (*fn)(const struct acpi_table *record, u8 type))
+static void __init for_each_record(
+	const struct acpi_table *t, u32 off, void (*fn)(const struct acpi_table *record, u8 type))
 {
 	while (off <= t->len && t->len - off >= 2) {
-		struct acpi_table record = { .p = t->p + off, .len = t->p[off + 1] };
+		struct acpi_table record = {.p = t->p + off, .len = t->p[off + 1]};
 
 		if (record.len < 2 || record.len > t->len - off) {
 			printk(XENLOG_WARNING "ACPI: %.4s: damaged at offset %u\n",
@@ -22,7 +22,7 @@ static void __init for_each_record(const struct acpi_table *t, u32 off,
 	}
 }
 
-/* --- MADT ------------------------------------------------------------------------------------------- */
+/* --- MADT ------------------------------------------------------------------------------------- */
 
 enum madt_type {
 	MADT_LAPIC = 0,
@@ -50,15 +50,14 @@ static void __init add_cpu(u32 apic_id, u32 acpi_id, u32 flags)
 		return;
 	}
 	a->cpus[a->nr_cpus++] = (struct acpi_cpu){
-		.apic_id = apic_id, .acpi_id = acpi_id, .enabled = flags & MADT_CPU_ENABLED
-	};
+		.apic_id = apic_id, .acpi_id = acpi_id, .enabled = flags & MADT_CPU_ENABLED};
 }
 
 static void __init add_ioapic(const struct acpi_table *r)
 {
-	struct acpi_ioapic io = {
-		.id = acpi_get(r, 2, 1), .address = acpi_get(r, 4, 4), .gsi_base = acpi_get(r, 8, 4)
-	};
+	struct acpi_ioapic io = {.id = acpi_get(r, 2, 1),
+		.address = acpi_get(r, 4, 4),
+		.gsi_base = acpi_get(r, 8, 4)};
 	struct acpi_info *a = &acpi_info;
 
 	if (!io.address || io.gsi_base > 0xffff || a->nr_ioapics == ACPI_MAX_IOAPICS) {
@@ -75,13 +74,13 @@ static void __init add_ioapic(const struct acpi_table *r)
 static void __init add_override(const struct acpi_table *r)
 {
 	struct acpi_override o = {
-		.isa_irq = acpi_get(r, 3, 1), .gsi = acpi_get(r, 4, 4), .flags = acpi_get(r, 8, 2)
-	};
+		.isa_irq = acpi_get(r, 3, 1), .gsi = acpi_get(r, 4, 4), .flags = acpi_get(r, 8, 2)};
 	struct acpi_info *a = &acpi_info;
 
 	if (acpi_get(r, 2, 1) || o.isa_irq > 15 || o.gsi > 0xffff ||
 		a->nr_overrides == ACPI_MAX_OVERRIDES) {
-		printk(XENLOG_WARNING "ACPI: override of IRQ %u to GSI %u: left out\n", o.isa_irq, o.gsi);
+		printk(XENLOG_WARNING "ACPI: override of IRQ %u to GSI %u: left out\n", o.isa_irq,
+			o.gsi);
 		return;
 	}
 	a->overrides[a->nr_overrides++] = o;
@@ -92,15 +91,20 @@ static void __init add_nmi(u32 acpi_id, u16 flags, u8 lint)
 	struct acpi_info *a = &acpi_info;
 
 	if (lint <= 1 && a->nr_nmis < ACPI_MAX_NMIS)
-		a->nmis[a->nr_nmis++] = (struct acpi_lapic_nmi){ acpi_id, flags, lint };
+		a->nmis[a->nr_nmis++] = (struct acpi_lapic_nmi){acpi_id, flags, lint};
 }
 
 static void __init madt_record(const struct acpi_table *r, u8 type)
 {
 	/* The shortest legal record of each kind. */
 	static const u8 min_len[] = {
-		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_OVERRIDE] = 10, [MADT_LAPIC_NMI] = 6,
-		[MADT_LAPIC_ADDRESS] = 12, [MADT_X2APIC] = 16, [MADT_X2APIC_NMI] = 12,
+		[MADT_LAPIC] = 8,
+		[MADT_IOAPIC] = 12,
+		[MADT_OVERRIDE] = 10,
+		[MADT_LAPIC_NMI] = 6,
+		[MADT_LAPIC_ADDRESS] = 12,
+		[MADT_X2APIC] = 16,
+		[MADT_X2APIC_NMI] = 12,
 	};
 	u32 id;
 
@@ -146,7 +150,7 @@ void __init acpi_parse_madt(const struct acpi_table *t)
 	for_each_record(t, 44, madt_record);
 }
 
-/* --- FADT ------------------------------------------------------------------------------------------- */
+/* --- FADT ------------------------------------------------------------------------------------- */
 
 #define FADT_TMR_VAL_EXT   (1u << 8)
 #define FADT_RESET_REG_SUP (1u << 10)
@@ -154,11 +158,11 @@ void __init acpi_parse_madt(const struct acpi_table *t)
 
 static struct acpi_gas __init get_gas(const struct acpi_table *t, u32 off)
 {
-	return (struct acpi_gas){
-		.space = acpi_get(t, off, 1), .bit_width = acpi_get(t, off + 1, 1),
-		.bit_offset = acpi_get(t, off + 2, 1), .access_size = acpi_get(t, off + 3, 1),
-		.address = acpi_get(t, off + 4, 8)
-	};
+	return (struct acpi_gas){.space = acpi_get(t, off, 1),
+		.bit_width = acpi_get(t, off + 1, 1),
+		.bit_offset = acpi_get(t, off + 2, 1),
+		.access_size = acpi_get(t, off + 3, 1),
+		.address = acpi_get(t, off + 4, 8)};
 }
 
 /* A port from its 64-bit description when that is usable, else from the old field. */
@@ -200,7 +204,7 @@ paddr_t __init acpi_parse_fadt(const struct acpi_table *t)
 	return dsdt ? dsdt : acpi_get(t, 40, 4);
 }
 
-/* --- _S5_ ------------------------------------------------------------------------------------------- */
+/* --- _S5_ ------------------------------------------------------------------------------------- */
 
 /* AML encodings (ACPI 6.4, chapter 20). */
 #define AML_ZERO    0x00
@@ -245,7 +249,7 @@ void __init acpi_scan_s5(const struct acpi_table *t)
 	}
 }
 
-/* --- HPET, MCFG ------------------------------------------------------------------------------------- */
+/* --- HPET, MCFG ------------------------------------------------------------------------------- */
 
 void __init acpi_parse_hpet(const struct acpi_table *t)
 {
@@ -260,10 +264,10 @@ void __init acpi_parse_hpet(const struct acpi_table *t)
 void __init acpi_parse_mcfg(const struct acpi_table *t)
 {
 	for (u32 off = 44; t->len >= 16 && off <= t->len - 16; off += 16) {
-		struct acpi_mcfg m = {
-			.address = acpi_get(t, off, 8), .segment = acpi_get(t, off + 8, 2),
-			.start_bus = acpi_get(t, off + 10, 1), .end_bus = acpi_get(t, off + 11, 1)
-		};
+		struct acpi_mcfg m = {.address = acpi_get(t, off, 8),
+			.segment = acpi_get(t, off + 8, 2),
+			.start_bus = acpi_get(t, off + 10, 1),
+			.end_bus = acpi_get(t, off + 11, 1)};
 
 		if (!m.address || m.address & 0xfffff || m.start_bus > m.end_bus ||
 			acpi_info.nr_mcfg == ACPI_MAX_MCFG) {
@@ -274,7 +278,7 @@ void __init acpi_parse_mcfg(const struct acpi_table *t)
 	}
 }
 
-/* --- SRAT, SLIT ------------------------------------------------------------------------------------- */
+/* --- SRAT, SLIT ------------------------------------------------------------------------------- */
 
 enum srat_type { SRAT_CPU = 0, SRAT_MEMORY = 1, SRAT_X2APIC = 2 };
 #define SRAT_ENABLED 1u
@@ -285,7 +289,7 @@ static void __init add_cpu_affinity(u32 apic_id, u32 pxm)
 	struct acpi_info *a = &acpi_info;
 
 	if (a->nr_cpu_affinity < ACPI_MAX_CPUS)
-		a->cpu_affinity[a->nr_cpu_affinity++] = (struct acpi_cpu_affinity){ apic_id, pxm };
+		a->cpu_affinity[a->nr_cpu_affinity++] = (struct acpi_cpu_affinity){apic_id, pxm};
 }
 
 static void __init add_mem_affinity(const struct acpi_table *r, u32 flags)
@@ -295,10 +299,10 @@ static void __init add_mem_affinity(const struct acpi_table *r, u32 flags)
 
 	if (!length || start + length < start || a->nr_mem_affinity == ACPI_MAX_AFFINITY)
 		return;
-	a->mem_affinity[a->nr_mem_affinity++] = (struct acpi_mem_affinity){
-		.start = start, .end = start + length, .pxm = acpi_get(r, 2, 4),
-		.hotplug = flags & SRAT_HOTPLUG
-	};
+	a->mem_affinity[a->nr_mem_affinity++] = (struct acpi_mem_affinity){.start = start,
+		.end = start + length,
+		.pxm = acpi_get(r, 2, 4),
+		.hotplug = flags & SRAT_HOTPLUG};
 }
 
 static void __init srat_record(const struct acpi_table *r, u8 type)
@@ -309,8 +313,8 @@ static void __init srat_record(const struct acpi_table *r, u8 type)
 	case SRAT_CPU:
 		flags = acpi_get(r, 4, 4);
 		if (r->len >= 16 && flags & SRAT_ENABLED)
-			add_cpu_affinity(acpi_get(r, 3, 1),
-				acpi_get(r, 2, 1) | acpi_get(r, 9, 3) << 8);
+			add_cpu_affinity(
+				acpi_get(r, 3, 1), acpi_get(r, 2, 1) | acpi_get(r, 9, 3) << 8);
 		break;
 	case SRAT_X2APIC:
 		flags = acpi_get(r, 12, 4);

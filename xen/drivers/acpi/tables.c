@@ -49,7 +49,7 @@ void *__init acpi_map(paddr_t address, size_t bytes)
 	return ioremap(address, bytes);
 }
 
-/* --- Bounded reads: 0 beyond the end ------------------------------------------------------------- */
+/* --- Bounded reads: 0 beyond the end ---------------------------------------------------------- */
 
 u64 acpi_get(const struct acpi_table *t, u32 off, unsigned int bytes)
 {
@@ -80,7 +80,8 @@ static bool __init map_table(paddr_t address, struct acpi_table *t)
 		return false;
 	memcpy(&len, head + 4, sizeof(len));
 	if (len < ACPI_HEADER_LEN || len > MAX_TABLE_SIZE) {
-		printk(XENLOG_WARNING "ACPI: table at %#lx has the impossible length %u\n", address, len);
+		printk(XENLOG_WARNING "ACPI: table at %#lx has the impossible length %u\n", address,
+			len);
 		return false;
 	}
 	t->address = address;
@@ -95,7 +96,7 @@ static bool __init map_table(paddr_t address, struct acpi_table *t)
 	return opt_acpi_force;
 }
 
-/* --- The root ------------------------------------------------------------------------------------- */
+/* --- The root --------------------------------------------------------------------------------- */
 
 /* Is this a root pointer, by signature and checksums (5.2.5.3)? `room`: bytes readable. */
 static bool __init rsdp_valid(const u8 *p, size_t room)
@@ -216,7 +217,7 @@ static bool __init open_table(const char *signature, unsigned int n, struct acpi
 	return t->p != NULL;
 }
 
-/* --- Results ---------------------------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------------------------------- */
 
 unsigned int acpi_isa_irq_to_gsi(unsigned int isa_irq)
 {
@@ -226,7 +227,8 @@ unsigned int acpi_isa_irq_to_gsi(unsigned int isa_irq)
 	return isa_irq;
 }
 
-/* acpi_skip_timer_override: IRQ 0 is said to be connected to pin 2, wrongly. Else noirq: none at all. */
+/* acpi_skip_timer_override: IRQ 0 is said to be connected to pin 2, wrongly. Else noirq: none at
+ * all. */
 static void __init filter_overrides(void)
 {
 	unsigned int kept = 0;
@@ -278,7 +280,8 @@ void __init acpi_init(void)
 	const u8 *rsdp;
 
 	if (opt_ignore_tables || opt_acpi_off) {
-		printk(XENLOG_INFO "ACPI tables are ignored by request: one CPU, no device interrupts\n");
+		printk(XENLOG_INFO
+			"ACPI tables are ignored by request: one CPU, no device interrupts\n");
 		return;
 	}
 	rsdp = find_rsdp();

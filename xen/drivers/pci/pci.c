@@ -32,7 +32,7 @@ custom_param("mmcfg", parse_mmcfg);
 DEFINE_SPINLOCK(pci_lock, LOCK_RANK_PCI);
 static LIST_HEAD(pci_devices);
 
-/* --- Access ----------------------------------------------------------------------------------------- */
+/* --- Access ----------------------------------------------------------------------------------- */
 
 /* Writing the address and accessing the data belong together. */
 static DEFINE_SPINLOCK(conf1_lock, LOCK_RANK_LEAF);
@@ -163,15 +163,13 @@ unsigned int pci_find_cap(u32 sbdf, u8 id)
 	return 0;
 }
 
-/* --- Devices ------------------------------------------------------------------------------------------ */
+/* --- Devices ---------------------------------------------------------------------------------- */
 
 struct pci_dev *pci_find_dev(u32 sbdf)
 {
 	struct pci_dev *pdev;
 
-	list_for_each_entry (pdev, &pci_devices, list)
-		if (pdev->sbdf == sbdf)
-			return pdev;
+	list_for_each_entry(pdev, &pci_devices, list) if (pdev->sbdf == sbdf) return pdev;
 	return NULL;
 }
 
@@ -253,7 +251,7 @@ int pci_device_pxm(u32 sbdf, u32 *pxm)
 	return pdev ? 0 : -ENODEV;
 }
 
-/* --- Debug key ------------------------------------------------------------------------------------------ */
+/* --- Debug key -------------------------------------------------------------------------------- */
 
 static void dump_devices(unsigned char key)
 {
@@ -262,14 +260,14 @@ static void dump_devices(unsigned char key)
 
 	printk("PCI devices:\n");
 	spin_lock(&pci_lock);
-	list_for_each_entry (pdev, &pci_devices, list) {
+	list_for_each_entry(pdev, &pci_devices, list)
+	{
 		printk("  " PCI_FMT " %04x:%04x%s", PCI_FMT_ARGS(pdev->sbdf),
 			pci_conf_read(pdev->sbdf, PCI_VENDOR_ID, 2),
 			pci_conf_read(pdev->sbdf, PCI_VENDOR_ID + 2, 2), pdev->virtfn ? " VF" : "");
 		if (pdev->pxm != PCI_NO_PXM)
 			printk(" pxm %u", pdev->pxm);
-		list_for_each_entry (msi, &pdev->msis, list)
-			printk(" MSI %u", msi->irq);
+		list_for_each_entry(msi, &pdev->msis, list) printk(" MSI %u", msi->irq);
 		printk("\n");
 	}
 	spin_unlock(&pci_lock);

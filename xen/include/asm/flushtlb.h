@@ -35,7 +35,8 @@ static always_inline void write_cr3_flush(unsigned long cr3)
 	tlb_flush_end(time);
 }
 
-/* Serve a pending request of another CPU, if there is one: for loops that wait with interrupts off. */
+/* Serve a pending request of another CPU, if there is one: for loops that wait with interrupts off.
+ */
 void flush_poll(void);
 
 #endif

@@ -31,12 +31,12 @@ struct irq_desc {
 	const struct hw_irq_controller *handler;
 	const struct irqaction *action; /* the hypervisor's own handler */
 	struct msi_desc *msi;
-	bool level;     /* masked from arrival until all guests have acknowledged it */
-	bool enabled;   /* someone wants it */
-	bool throttled; /* masked for a while because there were too many */
+	bool level;       /* masked from arrival until all guests have acknowledged it */
+	bool enabled;     /* someone wants it */
+	bool throttled;   /* masked for a while because there were too many */
 	bool in_progress; /* `action` is running */
-	bool allocated; /* MSI: in use */
-	bool pinned;    /* its vector and CPU cannot change */
+	bool allocated;   /* MSI: in use */
+	bool pinned;      /* its vector and CPU cannot change */
 
 	/* Where it arrives. Vector 0: nowhere yet. The former place stays valid for a while. */
 	u8 vector, old_vector;
@@ -59,7 +59,7 @@ static always_inline struct irq_desc *irq_to_desc(unsigned int irq)
 	return irq_descs + irq;
 }
 
-/* --- vector.c: which interrupt is behind a vector of a CPU ----------------------------------------- */
+/* --- vector.c: which interrupt is behind a vector of a CPU ------------------------------------ */
 
 DECLARE_PER_CPU(u16[256], vector_irq); /* interrupt number + 1; 0 = none */
 
@@ -73,13 +73,13 @@ int vector_alloc_block(unsigned int cpu, unsigned int irq, unsigned int n);
 void vector_free(unsigned int cpu, u8 vector);
 unsigned int vectors_in_use(unsigned int cpu);
 
-/* --- irq.c. `desc` functions need desc->lock -------------------------------------------------------- */
+/* --- irq.c. `desc` functions need desc->lock -------------------------------------------------- */
 
 extern const struct hw_irq_controller no_irq_controller;
 extern bool opt_noirqbalance;
 
-/* Give the interrupt a place on `cpu` (or elsewhere when that is impossible), or move it there while
- * nothing of it is under way. -ENOSPC. */
+/* Give the interrupt a place on `cpu` (or elsewhere when that is impossible), or move it there
+ * while nothing of it is under way. -ENOSPC. */
 int irq_place(struct irq_desc *desc, unsigned int cpu);
 /* Carry out a wished move; only from the interrupt's own arrival or while it is masked. */
 void irq_do_pending_move(struct irq_desc *desc);
@@ -95,7 +95,7 @@ void irq_timers_init(void);
 int irq_alloc_msi(unsigned int n);
 void irq_free_msi(unsigned int irq);
 
-/* --- pirq.c: guests' interrupts ---------------------------------------------------------------------- */
+/* --- pirq.c: guests' interrupts --------------------------------------------------------------- */
 
 /* An interrupt with guests arrived; desc->lock is held and is dropped inside. */
 void irq_deliver_to_guests(struct irq_desc *desc);
@@ -107,7 +107,8 @@ void pirq_free_domain(struct domain *d);
 int domain_pirq_to_irq(const struct domain *d, unsigned int pirq);
 /* The other way round, or -1. Needs d->pirq_lock. */
 int domain_irq_to_pirq(const struct domain *d, unsigned int irq);
-/* A free pirq that is `n` times in a row, outside the range of GSIs unless `gsi`; -ENOSPC. pirq_lock. */
+/* A free pirq that is `n` times in a row, outside the range of GSIs unless `gsi`; -ENOSPC.
+ * pirq_lock. */
 int domain_free_pirq(const struct domain *d, bool gsi, unsigned int n);
 /* d->pirq_lock held. -EINVAL out of range, -EEXIST the pirq means another interrupt. */
 int domain_map_pirq(struct domain *d, unsigned int pirq, unsigned int irq);
@@ -120,7 +121,7 @@ int pirq_guest_status(struct domain *d, unsigned int pirq, u32 *flags);
 /* PHYSDEVOP_pirq_eoi_gmfn: share a bitmap of pirqs that need an EOI. -EINVAL, -EBUSY. */
 int pirq_register_eoi_map(struct domain *d, unsigned long gmfn);
 
-/* --- io_apic.c ---------------------------------------------------------------------------------------- */
+/* --- io_apic.c -------------------------------------------------------------------------------- */
 
 /* Boot: find all IO-APICs, mask everything, set nr_irqs_gsi. */
 void ioapic_init(void);

@@ -21,7 +21,7 @@ struct msi_desc {
 /* What PHYSDEVOP_map_pirq asks for. */
 struct msi_request {
 	u32 sbdf;
-	unsigned int nr;    /* MSI: messages, a power of two */
+	unsigned int nr; /* MSI: messages, a power of two */
 	unsigned int entry_nr;
 	paddr_t table_base; /* MSI-X: address of the BAR with the table; 0 = MSI */
 };
@@ -38,7 +38,8 @@ int msi_create(const struct msi_request *req);
 void msi_free_irq(unsigned int irq);
 /* Write all messages of a device again, after it lost them. -ENODEV. */
 int msi_restore(u32 sbdf);
-/* pciback is about to use, or done with, the device's MSI-X: nothing may be set up. -ENODEV, -EBUSY. */
+/* pciback is about to use, or done with, the device's MSI-X: nothing may be set up. -ENODEV,
+ * -EBUSY. */
 int msix_prepare(u32 sbdf);
 void msi_init(void); /* boot: debug key 'M' */
 

@@ -35,7 +35,7 @@ struct acpi_ioapic {
 };
 
 /* Polarity and trigger mode of an override or NMI entry: MPS INTI flags. */
-#define ACPI_INTI_POLARITY(f) ((f) & 3) /* 0 as the bus, 1 active high, 3 active low */
+#define ACPI_INTI_POLARITY(f) ((f)&3)        /* 0 as the bus, 1 active high, 3 active low */
 #define ACPI_INTI_TRIGGER(f)  ((f) >> 2 & 3) /* 0 as the bus, 1 edge, 3 level */
 
 struct acpi_override {
@@ -74,11 +74,11 @@ struct acpi_table_ref {
 };
 
 struct acpi_info {
-	bool present;      /* root table found and accepted */
+	bool present; /* root table found and accepted */
 	bool have_madt, have_fadt;
 	paddr_t rsdp;
 	paddr_t lapic_address;
-	bool pcat_compat;  /* a pair of 8259 exists */
+	bool pcat_compat; /* a pair of 8259 exists */
 
 	unsigned int nr_cpus, nr_ioapics, nr_overrides, nr_nmis, nr_mcfg;
 	struct acpi_cpu cpus[ACPI_MAX_CPUS];
@@ -97,8 +97,8 @@ struct acpi_info {
 	bool reset_supported;
 	struct acpi_gas reset_reg;
 	u8 reset_value;
-	void *reset_mmio;    /* when the reset register is in memory */
-	u16 boot_arch;       /* IAPC_BOOT_ARCH, 0 when older than that */
+	void *reset_mmio; /* when the reset register is in memory */
+	u16 boot_arch;    /* IAPC_BOOT_ARCH, 0 when older than that */
 	bool s5_known;
 	u8 s5_typ_a, s5_typ_b;
 

@@ -8,32 +8,32 @@
 
 /* A function's place: segment 31-16, bus 15-8, device 7-3, function 2-0. */
 #define PCI_SBDF(seg, bus, devfn) ((u32)(seg) << 16 | (u32)(bus) << 8 | (devfn))
-#define PCI_SEG(sbdf)  ((sbdf) >> 16)
-#define PCI_BUS(sbdf)  ((sbdf) >> 8 & 0xff)
-#define PCI_SLOT(sbdf) ((sbdf) >> 3 & 0x1f)
-#define PCI_FUNC(sbdf) ((sbdf) & 7)
-#define PCI_FMT        "%04x:%02x:%02x.%u"
-#define PCI_FMT_ARGS(sbdf) PCI_SEG(sbdf), PCI_BUS(sbdf), PCI_SLOT(sbdf), PCI_FUNC(sbdf)
+#define PCI_SEG(sbdf)             ((sbdf) >> 16)
+#define PCI_BUS(sbdf)             ((sbdf) >> 8 & 0xff)
+#define PCI_SLOT(sbdf)            ((sbdf) >> 3 & 0x1f)
+#define PCI_FUNC(sbdf)            ((sbdf)&7)
+#define PCI_FMT                   "%04x:%02x:%02x.%u"
+#define PCI_FMT_ARGS(sbdf)        PCI_SEG(sbdf), PCI_BUS(sbdf), PCI_SLOT(sbdf), PCI_FUNC(sbdf)
 
-#define PCI_VENDOR_ID  0x00
-#define PCI_COMMAND    0x04
-#define  PCI_COMMAND_MEMORY 2u
-#define PCI_STATUS     0x06
-#define  PCI_STATUS_CAP_LIST 0x10u
-#define PCI_CLASS_REV  0x08
-#define PCI_BAR(n)     (0x10 + (n) * 4)
-#define PCI_CAP_PTR    0x34
-#define PCI_CAP_ID_MSI  0x05
-#define PCI_CAP_ID_MSIX 0x11
+#define PCI_VENDOR_ID       0x00
+#define PCI_COMMAND         0x04
+#define PCI_COMMAND_MEMORY  2u
+#define PCI_STATUS          0x06
+#define PCI_STATUS_CAP_LIST 0x10u
+#define PCI_CLASS_REV       0x08
+#define PCI_BAR(n)          (0x10 + (n)*4)
+#define PCI_CAP_PTR         0x34
+#define PCI_CAP_ID_MSI      0x05
+#define PCI_CAP_ID_MSIX     0x11
 
 struct pci_dev {
 	struct list_head list;
 	u32 sbdf;
-	bool extfn, virtfn; /* multi-function extended by ARI; virtual function */
-	u32 physfn;         /* virtfn: whose */
-	u32 pxm;            /* proximity domain, PCI_NO_PXM */
+	bool extfn, virtfn;    /* multi-function extended by ARI; virtual function */
+	u32 physfn;            /* virtfn: whose */
+	u32 pxm;               /* proximity domain, PCI_NO_PXM */
 	struct list_head msis; /* struct msi_desc */
-	void *msix_table;   /* mapped once; stays */
+	void *msix_table;      /* mapped once; stays */
 	paddr_t msix_table_pa;
 };
 #define PCI_NO_PXM 0xffffffffu
