@@ -7,6 +7,7 @@
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <asm/hypercall.h>
+#include <asm/physdev.h>
 
 
 static long not_implemented(void)
@@ -36,8 +37,10 @@ const void *const hypercall_table[NR_HYPERCALLS] = {
 	CALL(multicall, do_multicall),
 	CALL(update_va_mapping, do_update_va_mapping),
 	CALL(set_timer_op, do_set_timer_op),
+	CALL(event_channel_op_compat, do_event_channel_op_compat),
 	CALL(xen_version, do_xen_version),
 	CALL(console_io, do_console_io),
+	CALL(physdev_op_compat, do_physdev_op_compat),
 	CALL(grant_table_op, do_grant_table_op),
 	CALL(vm_assist, do_vm_assist),
 	CALL(update_va_mapping_otherdomain, do_update_va_mapping_otherdomain),
@@ -45,6 +48,7 @@ const void *const hypercall_table[NR_HYPERCALLS] = {
 	CALL(set_segment_base, do_set_segment_base),
 	CALL(mmuext_op, do_mmuext_op),
 	CALL(nmi_op, do_nmi_op),
+	CALL(xsm_op, do_xsm_op),
 	CALL(sched_op, do_sched_op),
 	CALL(callback_op, do_callback_op),
 	CALL(event_channel_op, do_event_channel_op),

@@ -238,7 +238,7 @@ static noinline void arrival_housekeeping(struct irq_desc *desc)
 		irq_do_pending_move(desc);
 }
 
-void do_IRQ(struct cpu_user_regs *regs)
+static void handle_vector(struct cpu_user_regs *regs)
 {
 	unsigned int vector = regs->entry_vector & 0xff;
 	void (*direct)(struct cpu_user_regs *) = direct_vector[vector];
@@ -273,6 +273,13 @@ void do_IRQ(struct cpu_user_regs *regs)
 	else
 		unclaimed_interrupt(desc);
 	spin_unlock(&desc->lock);
+}
+
+void do_IRQ(struct cpu_user_regs *regs)
+{
+	lock_check_irq_enter();
+	handle_vector(regs);
+	lock_check_irq_exit();
 }
 
 /* --- The hypervisor's own --------------------------------------------------------------------- */

@@ -24,9 +24,6 @@ long do_mmuext_op(XEN_GUEST_HANDLE_PARAM(mmuext_op_t) uops, unsigned int count,
 long do_set_segment_base(unsigned int which, unsigned long base);
 long do_callback_op(int cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
 
-long do_physdev_op(int cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
-long do_platform_op(XEN_GUEST_HANDLE_PARAM(void) arg);
-
 /* The CPUs that may hold mappings of the vCPUs in a guest's bitmap. -EFAULT. */
 int vcpumask_to_pcpumask(struct domain *d, const void *bitmap, cpumask_t *out);
 

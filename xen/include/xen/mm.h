@@ -71,7 +71,11 @@ struct page_info {
 #define PGT_validated  (1ULL << 59) /* the contents have been checked */
 #define PGT_partial    (1ULL << 58) /* validation was interrupted after nr_validated entries */
 
+#ifdef XEN_UNIT_TEST
 extern struct page_info *const frame_table;
+#else
+#define frame_table ((struct page_info *)FRAMETABLE_START)
+#endif
 extern unsigned long max_page;    /* first frame number beyond all RAM */
 extern unsigned long total_pages; /* RAM frames of the machine */
 

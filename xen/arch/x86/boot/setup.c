@@ -95,11 +95,13 @@ static void __init memory_init(void)
 }
 
 static noreturn void start_on_own_stack(void);
+static u64 entry_tsc __initdata;
 
 noreturn void __start_xen(u32 magic, u32 info)
 {
 	struct cpu_info *ci = get_cpu_info();
 
+	entry_tsc = rdtsc();
 	memset(ci, 0, sizeof(*ci));
 	trap_init();
 	multiboot_parse(magic, info);
@@ -160,6 +162,7 @@ static noreturn void start_on_own_stack(void)
 		panic("Could not set up DOM0\n");
 	free_modules();
 	nmi_init();
+	printk(XENLOG_INFO "Ready to start dom0 after %lu ms\n", (unsigned long)((rdtsc() - entry_tsc) / cpu_khz));
 	console_endboot();
 	domain_unpause_by_systemcontroller(hardware_domain);
 	reset_stack_and_jump(idle_loop);

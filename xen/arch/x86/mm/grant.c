@@ -67,8 +67,8 @@ int replace_grant_host_mapping(u64 host_addr, mfn_t mfn, u64 new_addr, u32 flags
 	spin_lock(&d->arch.mm_lock);
 	p = grant_l1e(d, host_addr, flags & GNTMAP_contains_pte);
 	if (!p || (*p & (_PAGE_PRESENT | _PAGE_GRANT)) != (_PAGE_PRESENT | _PAGE_GRANT) ||
-		pte_mfn(*p) != mfn_x(mfn))
-		goto out;
+		pte_mfn(*p) != mfn_x(mfn) || !(*p & _PAGE_RW) != !!(flags & GNTMAP_readonly))
+		goto out; /* another frame, or this one with other rights than were granted */
 	if (new_addr) {
 		from = guest_l1e(new_addr);
 		if (!from || (flags & GNTMAP_contains_pte))

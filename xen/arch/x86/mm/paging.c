@@ -17,7 +17,6 @@ pte_t *idle_l4 __ro_after_init;
 static bool have_1g_pages __initdata;
 static bool tables_final; /* false while tables come from boot_alloc */
 
-struct page_info *const frame_table = (struct page_info *)FRAMETABLE_START;
 unsigned long max_page, total_pages;
 
 /* The frame table covers chunks of 256 MiB; one bit each. */

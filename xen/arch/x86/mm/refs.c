@@ -41,14 +41,9 @@ void put_page(struct page_info *pg)
 {
 	u64 left = __atomic_sub_fetch(&pg->count_info, 1, __ATOMIC_SEQ_CST);
 
-	if (unlikely((left & PGC_count_mask) == 0)) {
-		const struct domain *d = page_get_owner(pg);
-
-		/* The owner's CPUs must not reach it any more once somebody else has it. */
-		if (d && d->is_dying == DOMDYING_alive && !cpumask_empty(&d->dirty_cpumask))
-			flush_mask(&d->dirty_cpumask, NULL, FLUSH_TLB);
+	/* Stale translations are the allocator's business, when it hands the frame out again. */
+	if (unlikely((left & PGC_count_mask) == 0))
 		free_domheap_page(pg);
-	}
 }
 
 /* Make the CPUs forget translations that the owner may hold of a frame since its last use ended. */
@@ -165,39 +160,25 @@ void share_xen_page_with_guest(struct page_info *pg, struct domain *d, bool read
 	page_set_owner(pg, d);
 	smp_wmb();
 	pg->count_info |= PGC_allocated | 1;
-	if (!d->is_dying) {
-		d->xenheap_pages++;
-		page_list_add_tail(pg, &d->xenpage_list);
-	}
+	d->xenheap_pages++;
+	page_list_add_tail(pg, &d->xenpage_list);
 	spin_unlock(&d->page_alloc_lock);
 }
 
-/*
- * Steal: only a page that nobody else refers to (its sole reference is the owner's) may change hands.
- */
 int steal_page(struct domain *d, struct page_info *pg)
 {
-	u64 x = READ_ONCE(pg->count_info), seen;
+	bool last;
+	int rc = detach_page(pg, d);
 
-	if (d == dom_xen || (x & PGC_xen_heap) || page_get_owner(pg) != d)
-		return -EINVAL;
-	/* Ours is the caller's get_page_from_gfn() reference plus the allocation itself. */
-	for (;; x = seen) {
-		if ((x & (PGC_count_mask | PGC_allocated)) != (2 | PGC_allocated) ||
-			page_get_owner(pg) != d)
-			return -EBUSY;
-		seen = cmpxchg(&pg->count_info, x, x & ~(PGC_count_mask | PGC_allocated));
-		if (seen == x)
-			break;
-	}
-	/* No references: no type uses either. */
+	if (rc)
+		return rc;
 	spin_lock(&d->page_alloc_lock);
-	d->tot_pages--;
-	page_list_del(pg, &d->page_list);
-	page_set_owner(pg, NULL);
+	last = domain_adjust_tot_pages(d, -1);
 	spin_unlock(&d->page_alloc_lock);
-	/* Read-only uses leave no stamp: flush for all of them. */
+	/* It does not pass through the allocator on its way to the next owner. */
 	flush_mask(&d->dirty_cpumask, NULL, FLUSH_TLB);
+	if (last)
+		put_domain(d);
 	return 0;
 }
 
