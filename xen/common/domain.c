@@ -481,6 +481,7 @@ void domain_crash_(struct domain *d, const char *why, ...)
 	va_start(ap, why);
 	vprintk(why, ap);
 	va_end(ap);
+	printk("\n");
 	if (v->domain == d) {
 		printk(XENLOG_G_ERR PRI_vcpu " on CPU%u:\n", d->domain_id, v->vcpu_id,
 			v->processor);

@@ -357,8 +357,12 @@ void arch_dump_vcpu_info(struct vcpu *v)
 /* --- Destruction ---------------------------------------------------------------------------------------------------- */
 
 /* Undo what keeps a page from being freed: a pin, an interrupted validation, the allocation. */
-static void relinquish_page(struct page_info *pg)
+static int relinquish_page(struct page_info *pg)
 {
+	int rc = pg->type_info & PGT_pinned ? release_tree(pg) : 0;
+
+	if (rc)
+		return rc;
 	if (__atomic_fetch_and(&pg->type_info, ~PGT_pinned, __ATOMIC_SEQ_CST) & PGT_pinned)
 		put_page_and_type(pg);
 	if (pg->type_info & PGT_partial) {
@@ -371,6 +375,7 @@ static void relinquish_page(struct page_info *pg)
 	}
 	if (__atomic_fetch_and(&pg->count_info, ~PGC_allocated, __ATOMIC_SEQ_CST) & PGC_allocated)
 		put_page(pg);
+	return 0;
 }
 
 int domain_relinquish_resources(struct domain *d)
@@ -381,6 +386,11 @@ int domain_relinquish_resources(struct domain *d)
 
 	for_each_vcpu (d, v) {
 		spin_lock(&d->arch.mm_lock);
+		rc = drain_retired(v);
+		if (rc) {
+			spin_unlock(&d->arch.mm_lock);
+			return rc;
+		}
 		unmap_vcpu_info(v);
 		put_roots(v);
 		pv_destroy_gdt(v);
@@ -399,10 +409,10 @@ int domain_relinquish_resources(struct domain *d)
 		if (!pg)
 			break;
 		spin_lock(&d->arch.mm_lock);
-		relinquish_page(pg);
+		rc = relinquish_page(pg);
 		spin_unlock(&d->arch.mm_lock);
 		put_page(pg);
-		if (hypercall_preempt_check())
+		if (!rc && hypercall_preempt_check())
 			rc = -ERESTART;
 	}
 	return rc;

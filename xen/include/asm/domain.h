@@ -7,6 +7,7 @@
 #include <xen/spinlock.h>
 #include <asm/page.h>
 
+struct page_info;
 struct xsave_area;
 
 /* A trap or event to be delivered to the guest kernel when this CPU returns to it. */
@@ -29,6 +30,7 @@ struct arch_vcpu {
 	unsigned long event_entry, failsafe_entry;
 	struct trap_bounce bounce;
 	u64 cr3_kernel, cr3_user; /* hardware values; cr3_user 0 = none */
+	struct page_info *retired; /* a table on its way out: mm/validate.c */
 	struct trap_info *trap_table; /* [256] */
 
 	unsigned long fs_base, gs_base_kernel, gs_base_user; /* while not running, see pv/segments.c */

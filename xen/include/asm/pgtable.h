@@ -21,6 +21,18 @@ void validation_failed(struct page_info *pg, int rc);
 /* Drop the references of the first n entries. mm_lock held. */
 void devalidate_page(struct page_info *pg, u64 type, unsigned int n);
 
+/*
+ * Before the last type reference of a table goes: release its tree, preemptibly (-ERESTART: call
+ * again). Nothing that the CPU walks may lead to the table any more. mm_lock held.
+ */
+int release_tree(struct page_info *pg);
+/*
+ * Drop a general and a type reference of a table that was just unhooked. -ERESTART: v keeps it in
+ * arch.retired; drain_retired() goes on and must have returned 0 before the next. mm_lock held.
+ */
+int retire_table(struct vcpu *v, struct page_info *pg);
+int drain_retired(struct vcpu *v);
+
 /* References of one entry. `owner`: whom the target frame must belong to. */
 int get_l1_target(pte_t e, struct domain *owner);
 void put_l1_target(pte_t e);

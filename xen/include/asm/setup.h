@@ -46,9 +46,8 @@ void multiboot_parse(u32 magic, u32 info);
 void e820_setup(void);
 
 /* mm/paging.c: */
-void paging_early_init(void);  /* 4 GiB are mapped: IDs of the CPU's paging features */
 void paging_build(void);       /* direct map, frame table, M2P; switches to them */
-void paging_protect_image(void); /* page permissions of the image; gives .init back */
+void paging_free_init(void);   /* booting is over: .init is unmapped and becomes free memory */
 
 void cpu_init_features_bsp(void);
 void cpu_init_features(void); /* every CPU: control registers and MSRs */

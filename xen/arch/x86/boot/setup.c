@@ -95,7 +95,7 @@ static void __init memory_init(void)
 }
 
 static noreturn void start_on_own_stack(void);
-static u64 entry_tsc __initdata;
+static u64 entry_tsc;
 
 noreturn void __start_xen(u32 magic, u32 info)
 {
@@ -164,6 +164,7 @@ static noreturn void start_on_own_stack(void)
 	nmi_init();
 	printk(XENLOG_INFO "Ready to start dom0 after %lu ms\n", (unsigned long)((rdtsc() - entry_tsc) / cpu_khz));
 	console_endboot();
+	paging_free_init();
 	domain_unpause_by_systemcontroller(hardware_domain);
 	reset_stack_and_jump(idle_loop);
 }

@@ -42,9 +42,16 @@ static int pin(struct mmuext_op *op, struct domain *d)
 static int unpin(struct mmuext_op *op, struct domain *d)
 {
 	struct page_info *pg = op_page(op);
+	int rc;
 
 	if (!pg || !get_page(pg, d))
 		return -EINVAL;
+	/* Held by the pin alone, it is nobody's root: it can be taken apart where it is. */
+	rc = pg->type_info & PGT_pinned ? release_tree(pg) : 0;
+	if (rc) {
+		put_page(pg);
+		return rc;
+	}
 	if (!(__atomic_fetch_and(&pg->type_info, ~PGT_pinned, __ATOMIC_SEQ_CST) & PGT_pinned)) {
 		put_page(pg);
 		return -EINVAL;
@@ -72,8 +79,7 @@ static int change_kernel_root(struct vcpu *v, mfn_t new)
 		return rc;
 	v->arch.cr3_kernel = mfn_to_maddr(new);
 	write_ptbase(v);
-	put_page_and_type(mfn_to_page(old));
-	return 0;
+	return retire_table(v, mfn_to_page(old));
 }
 
 static int new_baseptr(struct mmuext_op *op, struct domain *d)
@@ -87,7 +93,9 @@ int pv_new_baseptr(unsigned long mfn)
 	int rc;
 
 	spin_lock(&d->arch.mm_lock);
-	rc = change_kernel_root(current, _mfn(mfn));
+	rc = drain_retired(current);
+	if (!rc)
+		rc = change_kernel_root(current, _mfn(mfn));
 	spin_unlock(&d->arch.mm_lock);
 	return rc;
 }
@@ -100,7 +108,7 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
 
 	if (d != v->domain)
 		return -EPERM;
-	if (old && op->arg1.mfn == old >> PAGE_SHIFT)
+	if (op->arg1.mfn == old >> PAGE_SHIFT)
 		return 0;
 	if (op->arg1.mfn) {
 		if (!op_page(op))
@@ -110,9 +118,7 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
 			return rc;
 	}
 	v->arch.cr3_user = (u64)op->arg1.mfn << PAGE_SHIFT;
-	if (old)
-		put_page_and_type(mfn_to_page(maddr_to_mfn(old)));
-	return 0;
+	return old ? retire_table(v, mfn_to_page(maddr_to_mfn(old))) : 0;
 }
 
 /* --- Flushes ------------------------------------------------------------------------------------------ */
@@ -238,7 +244,9 @@ static int mmuext_one(struct mmuext_op *op, struct domain *d)
 	if (!mmuext_table[op->cmd].locked)
 		return mmuext_table[op->cmd].fn(op, d);
 	spin_lock(&d->arch.mm_lock);
-	rc = mmuext_table[op->cmd].fn(op, d);
+	rc = drain_retired(current);
+	if (likely(!rc))
+		rc = mmuext_table[op->cmd].fn(op, d);
 	spin_unlock(&d->arch.mm_lock);
 	return rc;
 }

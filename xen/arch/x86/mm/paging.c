@@ -91,7 +91,7 @@ static int map_one(unsigned long va, unsigned long mfn, unsigned long flags, uns
 	l1 = next_table(&l2[l2_index(va)], user);
 	if (!l1)
 		return -ENOMEM;
-	l1[l1_index(va)] = make_pte(mfn, flags);
+	l1[l1_index(va)] = flags ? make_pte(mfn, flags) : 0;
 	return 0;
 }
 
@@ -218,6 +218,22 @@ void __init paging_build(void)
 void __init paging_heap_ready(void)
 {
 	tables_final = true;
+}
+
+/* What only booting needed goes to the heap. */
+void paging_free_init(void)
+{
+	const struct {
+		char *s, *e;
+	} parts[] = { { _sinit, _einit }, { _ebss, _end } };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++)
+		map_pages_to_xen((unsigned long)parts[i].s, INVALID_MFN,
+			(parts[i].e - parts[i].s) >> PAGE_SHIFT, 0);
+	flush_all(FLUSH_TLB_GLOBAL);
+	for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++)
+		init_heap_range(maddr_to_mfn(virt_to_maddr(parts[i].s)),
+			maddr_to_mfn(virt_to_maddr(parts[i].e)));
 }
 
 void set_gpfn_from_mfn(unsigned long mfn, unsigned long pfn)

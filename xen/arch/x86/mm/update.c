@@ -139,6 +139,7 @@ long do_mmu_update(XEN_GUEST_HANDLE_PARAM(mmu_update_t) ureqs, unsigned int coun
 	if (unlikely(rc))
 		return rc;
 	spin_lock(&u.pt->arch.mm_lock);
+	rc = drain_retired(current);
 	for (; i < count && !rc; i++) {
 		if (unlikely(i && hypercall_preempt_check())) {
 			rc = -ERESTART;
@@ -161,7 +162,7 @@ long do_mmu_update(XEN_GUEST_HANDLE_PARAM(mmu_update_t) ureqs, unsigned int coun
 			break;
 		}
 		if (unlikely(rc))
-			break;
+			break; /* preempted: the same request again does what was left */
 	}
 	spin_unlock(&u.pt->arch.mm_lock);
 

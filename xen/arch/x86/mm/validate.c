@@ -191,6 +191,66 @@ void devalidate_page(struct page_info *pg, u64 type, unsigned int n)
 	}
 }
 
+/* --- Giving up a tree, in steps ------------------------------------------------------------------------ */
+
+/*
+ * The caller is about to drop a type reference of a table. If that is the last one, release what the
+ * table's entries hold, deepest first, so that the drop itself has nothing left to do. A table in
+ * the middle of this looks like one whose validation was interrupted: it keeps references of its
+ * own for that state, and whoever wants it as a table again completes it.
+ */
+int release_tree(struct page_info *pg)
+{
+	unsigned int level = (pg->type_info & PGT_type_mask) >> 61;
+	u64 count = pg->type_info & PGT_count_mask;
+	pte_t *t = page_to_virt(pg);
+
+	if (level < 2 || level > 4)
+		return 0;
+	if ((pg->type_info & PGT_validated) && count == 1 && get_page(pg, page_get_owner(pg))) {
+		pg->nr_validated = PT_ENTRIES;
+		__atomic_fetch_add(&pg->type_info, PGT_partial - PGT_validated + 1, __ATOMIC_SEQ_CST);
+	} else if (!(pg->type_info & PGT_partial) || count != 2) {
+		return 0;
+	}
+	while (pg->nr_validated) {
+		unsigned int i = pg->nr_validated - 1;
+
+		if ((t[i] & _PAGE_PRESENT) && !hypervisor_slot(level, i)) {
+			int rc = hypercall_preempt_check()
+				? -ERESTART
+				: release_tree(mfn_to_page(_mfn(pte_mfn(t[i]))));
+
+			if (rc)
+				return rc;
+			put_table_target(t[i]);
+		}
+		pg->nr_validated = i;
+	}
+	__atomic_fetch_sub(&pg->type_info, PGT_partial + 1, __ATOMIC_SEQ_CST);
+	put_page(pg);
+	return 0;
+}
+
+int retire_table(struct vcpu *v, struct page_info *pg)
+{
+	ASSERT(!v->arch.retired);
+	v->arch.retired = pg;
+	return drain_retired(v);
+}
+
+int drain_retired(struct vcpu *v)
+{
+	struct page_info *pg = v->arch.retired;
+	int rc = pg ? release_tree(pg) : 0;
+
+	if (pg && !rc) {
+		v->arch.retired = NULL;
+		put_page_and_type(pg);
+	}
+	return rc;
+}
+
 /* --- Changing entries ------------------------------------------------------------------------------- */
 
 /* Store an entry whose references are settled, keeping the CPU's accessed and dirty marks if asked. */
@@ -250,6 +310,5 @@ int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, s
 			return rc;
 	}
 	write_entry(p, old, new, preserve_ad);
-	put_table_target(old);
-	return 0;
+	return old & _PAGE_PRESENT ? retire_table(current, mfn_to_page(_mfn(pte_mfn(old)))) : 0;
 }
