@@ -195,7 +195,10 @@ iret_to:
 	syscall
 	ud2
 
-/* The stacks of all vCPUs, 32 KiB each and aligned so. */
+/*
+ * The stacks of all vCPUs, 32 KiB each and aligned so. Traps of user mode start in the middle: the upper half is
+ * for what the vCPU was doing before it went there.
+ */
 	.section .bss.stacks, "aw", @nobits
 	.balign 32768
 	.globl stack_area

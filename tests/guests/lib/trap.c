@@ -76,7 +76,7 @@ void guest_start(struct start_info *si)
 	start_info = si;
 	traps_install();
 	HYPERCALL(set_callbacks, event_entry, failsafe_entry, syscall_entry);
-	HYPERCALL(stack_switch, FLAT_KERNEL_SS, stack_area + STACK_SIZE);
+	HYPERCALL(stack_switch, FLAT_KERNEL_SS, stack_area + STACK_SIZE / 2);
 	HYPERCALL(vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
 	window = window_alloc();
 	if (HYPERCALL(update_va_mapping, window, (si->shared_info & PTE_ADDR) | PTE_KERN, UVMF_INVLPG) == 0)

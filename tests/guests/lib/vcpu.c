@@ -16,7 +16,7 @@ void vcpu_context_fill(struct vcpu_guest_context *c, unsigned int id, void (*fn)
 	c->user_regs.rflags = 0x202;
 	c->user_regs.rsp = (unsigned long)stack_area + (id + 1) * STACK_SIZE;
 	c->kernel_ss = FLAT_KERNEL_SS;
-	c->kernel_sp = c->user_regs.rsp;
+	c->kernel_sp = c->user_regs.rsp - STACK_SIZE / 2;
 	c->event_callback_eip = (unsigned long)event_entry;
 	c->failsafe_callback_eip = (unsigned long)failsafe_entry;
 	c->syscall_callback_eip = (unsigned long)syscall_entry;
