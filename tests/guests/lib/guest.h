@@ -127,6 +127,8 @@ unsigned int try_read(const volatile void *p, u64 *val);
 unsigned int try_write(volatile void *p, u64 val);
 /* Install (again) the table with all handlers. */
 void traps_install(void);
+/* Handlers, callbacks, kernel stack, debug registers and assists as they are at the start. */
+void state_restore(void);
 void trap_info_fill(struct trap_info *table);
 
 /* --- Memory ---------------------------------------------------------------------------------------- */

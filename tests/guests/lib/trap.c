@@ -6,7 +6,6 @@ void trap_entry(struct trap_frame *f);
 
 struct start_info *start_info;
 struct shared_info *shared_info;
-extern u8 stack_area[];
 
 static struct trap_info trap_table[257];
 
@@ -24,6 +23,19 @@ void traps_install(void)
 {
 	trap_info_fill(trap_table);
 	HYPERCALL(set_trap_table, trap_table);
+}
+
+void state_restore(void)
+{
+	static struct callback_register syscall = { .type = CALLBACKTYPE_syscall, .flags = CALLBACKF_mask_events,
+		.address = (unsigned long)syscall_entry };
+
+	traps_install();
+	HYPERCALL(set_callbacks, event_entry, failsafe_entry, syscall_entry);
+	HYPERCALL(callback_op, CALLBACKOP_register, &syscall);
+	HYPERCALL(stack_switch, FLAT_KERNEL_SS, (unsigned long)this_vcpu() + STACK_SIZE / 2);
+	HYPERCALL(set_debugreg, 7, 0x400);
+	HYPERCALL(vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
 }
 
 static void events_take(struct guest_vcpu *v)
@@ -74,10 +86,7 @@ void guest_start(struct start_info *si)
 	void *window;
 
 	start_info = si;
-	traps_install();
-	HYPERCALL(set_callbacks, event_entry, failsafe_entry, syscall_entry);
-	HYPERCALL(stack_switch, FLAT_KERNEL_SS, stack_area + STACK_SIZE / 2);
-	HYPERCALL(vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
+	state_restore();
 	window = window_alloc();
 	if (HYPERCALL(update_va_mapping, window, (si->shared_info & PTE_ADDR) | PTE_KERN, UVMF_INVLPG) == 0)
 		shared_info = window;
