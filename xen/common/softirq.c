@@ -178,7 +178,13 @@ static void tasklet_softirq(void)
 		raise_softirq(SCHEDULE_SOFTIRQ);
 }
 
+/* For a softirq that is raised so that a CPU passes by on its way back to the guest. */
+static void nothing(void)
+{
+}
+
 void __init softirq_init(void)
 {
+	open_softirq(SCHED_SLAVE_SOFTIRQ, nothing);
 	open_softirq(TASKLET_SOFTIRQ, tasklet_softirq);
 }

@@ -1,6 +1,7 @@
 /* Hypercalls 24 (vcpu_op) and 21 (vm_assist): what a guest does with its own vCPUs. */
 #include <xen/errno.h>
 #include <xen/guest_access.h>
+#include <xen/hypercall.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <xen/xmalloc.h>
@@ -24,6 +25,9 @@ static long op_initialise(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) arg)
 	spin_unlock(&d->domain_lock);
 out:
 	xfree(ctxt);
+	if (rc == -ERESTART)
+		rc = hypercall_create_continuation(
+			__HYPERVISOR_vcpu_op, 3, VCPUOP_initialise, v->vcpu_id, arg);
 	return rc;
 }
 

@@ -155,12 +155,24 @@ static int __init deny_serial(struct domain *d)
 	return rc;
 }
 
+/* Width of physical addresses: an entry with a bit beyond it faults instead of translating. */
+static unsigned int __init physical_address_bits(void)
+{
+	u32 a, b, c, d;
+
+	cpuid_count(0x80000000, 0, &a, &b, &c, &d);
+	if (a < 0x80000008)
+		return 36;
+	cpuid_count(0x80000008, 0, &a, &b, &c, &d);
+	return min(a & 0xff, 52u);
+}
+
 static int __init grant_rights(struct domain *d)
 {
 	int rc = rangeset_add_range(d->arch.ioport_caps, 0, 0xffff);
 
 	if (!rc)
-		rc = rangeset_add_range(d->iomem_caps, 0, (1UL << (52 - PAGE_SHIFT)) - 1);
+		rc = rangeset_add_range(d->iomem_caps, 0, (1UL << (physical_address_bits() - PAGE_SHIFT)) - 1);
 	if (!rc)
 		rc = rangeset_add_range(d->irq_caps, 0, ~0UL >> 1);
 	/* Ours: interrupt controllers and the timer that system time hangs on. */

@@ -142,7 +142,13 @@ static bool context_is_sane(const vcpu_guest_context_t *c)
 	for (unsigned int i = 0; i < 256; i++)
 		if (!is_canonical(c->trap_ctxt[i].address))
 			return false;
-	return c->gdt_ents <= GDT_RESERVED_ENTRY && c->ldt_ents <= 8192;
+	/* User mode needs tables of its own: without, the CPU would be given page 0 as its root. */
+	if (!(c->flags & VGCF_IN_KERNEL) && !c->ctrlreg[1])
+		return false;
+	if (c->ldt_ents > 8192 || (c->ldt_base & ~PAGE_MASK) ||
+		!access_ok((void *)c->ldt_base, c->ldt_ents * 8))
+		return false;
+	return c->gdt_ents <= GDT_RESERVED_ENTRY;
 }
 
 static void copy_context(struct vcpu *v, const vcpu_guest_context_t *c)
@@ -166,7 +172,7 @@ static void copy_context(struct vcpu *v, const vcpu_guest_context_t *c)
 	v->arch.iopl = c->user_regs.rflags >> 12 & 3;
 	v->arch.cr0_ts = c->ctrlreg[0] & X86_CR0_TS;
 	if (c->flags & VGCF_I387_VALID)
-		memcpy(v->arch.xsave, &c->fpu_ctxt, 512);
+		fpu_set_fxsave(v, &c->fpu_ctxt);
 	for (unsigned int i = 0; i < 8; i++)
 		if (i != 4 && i != 5)
 			pv_set_debugreg(v, i, c->debugreg[i]);

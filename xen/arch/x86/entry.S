@@ -209,9 +209,9 @@ END(sysenter_entry)
 
 /* --- Hypercalls -------------------------------------------------------------------------------- */
 
-/* eax = number, arguments in rdi rsi rdx r10 r8 r9. rsp = guest_regs, rcx = current. */
+/* rax = number, arguments in rdi rsi rdx r10 r8 r9. rsp = guest_regs, rcx = current. */
 hypercall_entry:
-	cmp $HYPERCALL_IRET, %eax
+	cmp $HYPERCALL_IRET, %rax
 	je hypercall_iret
 	mov %rdi, UREGS_rdi(%rsp)
 	mov %rsi, UREGS_rsi(%rsp)
@@ -225,9 +225,8 @@ hypercall_entry:
 	mov %r11, UREGS_r11(%rsp)
 	sub $8, %rsp
 	sti
-	cmp $NR_HYPERCALLS, %eax
+	cmp $NR_HYPERCALLS, %rax
 	jae hypercall_bad
-	mov %eax, %eax
 	mov %r10, %rcx
 	lea hypercall_table(%rip), %r11
 	call *(%r11, %rax, 8)

@@ -61,7 +61,7 @@ typedef long hypercall_fn(unsigned long, unsigned long, unsigned long, unsigned 
 long arch_do_multicall_call(struct multicall_entry *e)
 {
 	/* iret replaces the registers of the whole multicall: entry.S handles it, nobody else can. */
-	if (e->op >= NR_HYPERCALLS || e->op == __HYPERVISOR_multicall)
+	if (e->op >= NR_HYPERCALLS)
 		return -ENOSYS;
 	return ((hypercall_fn *)hypercall_table[e->op])(
 		e->args[0], e->args[1], e->args[2], e->args[3], e->args[4], e->args[5]);

@@ -210,14 +210,24 @@ void do_general_protection(struct cpu_user_regs *regs)
 
 /* --- Page faults -------------------------------------------------------------------------------------------- */
 
-/* A fault inside the windows of guests' descriptor tables. */
+/*
+ * A fault inside the windows of guests' descriptor tables. Where a table has no page the CPU sees a
+ * page fault; the guest gets what a selector beyond the table's limit gives.
+ */
 static bool perdomain_fault(struct cpu_user_regs *regs, unsigned long addr)
 {
 	struct vcpu *v = current;
 	unsigned long page = (addr - v->arch.gdt_base) >> PAGE_SHIFT;
 
-	return !is_idle_vcpu(v) && addr >= v->arch.gdt_base && page >= 16 && page < 32 &&
-		!(regs->error_code & PFEC_present) && pv_map_ldt_page(v, page - 16);
+	if (is_idle_vcpu(v) || addr < v->arch.gdt_base || page >= PERVCPU_PAGES ||
+		(regs->error_code & PFEC_present))
+		return false;
+	if (page >= 16 && pv_map_ldt_page(v, page - 16))
+		return true;
+	if (!guest_mode(regs) || (regs->error_code & PFEC_user))
+		return false;
+	pv_inject_gp(regs, (addr & 0xfff8) | (page >= 16 ? SELECTOR_LDT : 0));
+	return true;
 }
 
 void do_page_fault(struct cpu_user_regs *regs)

@@ -63,6 +63,7 @@
 
 /* Per-domain area: each vCPU has 16 pages of GDT, then 16 of LDT. */
 #define PERVCPU_PAGES 32
+#define SELECTOR_LDT  4 /* in a selector: of the LDT */
 
 #define IST_DF  1
 #define IST_NMI 2

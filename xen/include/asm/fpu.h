@@ -12,6 +12,8 @@ void fpu_free(struct vcpu *v);
 /* v leaves this CPU / comes to it: eager, so no guest ever sees another's registers. */
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
+/* The state that v, which does not run, shall have: an image of fxsave, 512 bytes of anything. */
+void fpu_set_fxsave(struct vcpu *v, const void *image);
 /* The guest's XSETBV of register 0: false when the CPU or the rules of XCR0 forbid the value. */
 bool fpu_set_xcr0(struct vcpu *v, u64 val);
 extern u64 xfeature_mask; /* XCR0 bits that guests may use; 0 = no XSAVE */

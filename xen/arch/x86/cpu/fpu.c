@@ -14,6 +14,13 @@
 /* Protection keys need CR4.PKE, which PV guests do not get. */
 #define XSTATE_OURS (XSTATE_X87 | XSTATE_SSE | XSTATE_AVX | XSTATE_AVX512)
 
+/* Of the image that fxsave and xsave write: offsets, values at reset. */
+#define FCW_RESET       0x37f
+#define MXCSR_OFFSET    24
+#define MXCSR_RESET     0x1f80
+#define FXSAVE_SIZE     512
+#define XSTATE_BV_OFFSET 512
+
 u64 xfeature_mask __ro_after_init;
 unsigned int xstate_size __ro_after_init = 512;
 static bool have_xsaveopt __ro_after_init;
@@ -46,15 +53,21 @@ void fpu_init_cpu(void)
 	have_xsaveopt = a & 1;
 }
 
+static void reset_area(void *area)
+{
+	memset(area, 0, xstate_size);
+	*(u16 *)area = FCW_RESET;
+	*(u32 *)(area + MXCSR_OFFSET) = MXCSR_RESET;
+}
+
 int fpu_alloc(struct vcpu *v)
 {
 	u8 *area = xzalloc_bytes(xstate_size, 64);
 
 	if (!area)
 		return -ENOMEM;
-	*(u16 *)area = 0x37f;          /* control word at reset */
-	*(u32 *)(area + 24) = 0x1f80;  /* mxcsr */
 	v->arch.xsave = (struct xsave_area *)area;
+	reset_area(area);
 	v->arch.xcr0 = v->arch.xcr0_accum = XSTATE_X87;
 	return 0;
 }
@@ -85,26 +98,45 @@ void fpu_save(struct vcpu *v)
 	v->fpu_dirtied = false;
 }
 
-/* Restoring a guest's image may fault on nonsense in it: then it gets the reset state. */
-static void load_area(struct vcpu *v)
+/* False: the CPU refused the image and loaded nothing of it. */
+static bool load_area(const void *area)
 {
-	void *area = v->arch.xsave;
-
 	if (!xfeature_mask)
-		__asm__ volatile("1: fxrstor64 (%0)\n2:\n" EXTABLE(1b, 2b)::"r"(area) : "memory");
-	else {
-		if (this_cpu(cpu_xcr0) != xfeature_mask)
-			xsetbv(xfeature_mask);
-		__asm__ volatile("1: xrstor64 (%0)\n2:\n" EXTABLE(1b, 2b)::"r"(area), "a"(~0u), "d"(~0u)
-				 : "memory");
+		__asm__ goto("1: fxrstor64 (%0)\n" EXTABLE(1b, %l1)::"r"(area) : "memory" : refused);
+	else
+		__asm__ goto("1: xrstor64 (%0)\n" EXTABLE(1b, %l3)::"r"(area), "a"(~0u), "d"(~0u)
+			     : "memory"
+			     : refused);
+	return true;
+refused:
+	return false;
+}
+
+/* A guest that supplied nonsense gets the reset state, and none of whoever ran before. */
+static void load_state(struct vcpu *v)
+{
+	if (xfeature_mask && this_cpu(cpu_xcr0) != xfeature_mask)
+		xsetbv(xfeature_mask);
+	if (unlikely(!load_area(v->arch.xsave))) {
+		reset_area(v->arch.xsave);
+		load_area(v->arch.xsave);
 	}
+}
+
+void fpu_set_fxsave(struct vcpu *v, const void *image)
+{
+	u8 *area = (u8 *)v->arch.xsave;
+
+	memcpy(area, image, FXSAVE_SIZE);
+	if (xfeature_mask)
+		*(u64 *)(area + XSTATE_BV_OFFSET) = XSTATE_X87 | XSTATE_SSE;
 }
 
 void fpu_restore(struct vcpu *v)
 {
 	clts();
 	if (this_cpu(fpu_owner) != v || v->dirty_cpu != smp_processor_id()) {
-		load_area(v);
+		load_state(v);
 		this_cpu(fpu_owner) = v;
 	}
 	if (xfeature_mask && this_cpu(cpu_xcr0) != v->arch.xcr0)

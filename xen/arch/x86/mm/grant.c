@@ -71,7 +71,8 @@ int replace_grant_host_mapping(u64 host_addr, mfn_t mfn, u64 new_addr, u32 flags
 		goto out; /* another frame, or this one with other rights than were granted */
 	if (new_addr) {
 		from = guest_l1e(new_addr);
-		if (!from || (flags & GNTMAP_contains_pte))
+		/* An entry in its own place would stay when the references go. */
+		if (!from || from == p || (flags & GNTMAP_contains_pte))
 			goto out;
 		new = *from;
 		WRITE_ONCE(*from, 0);

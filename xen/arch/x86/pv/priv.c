@@ -10,6 +10,8 @@
 #include <asm/pgtable.h>
 #include <asm/pv.h>
 
+#define EMULATE_AGAIN 2 /* handled so far; the instruction runs once more */
+
 static bool kernel_mode(void)
 {
 	return current->arch.flags & TF_KERNEL_MODE;
@@ -184,6 +186,7 @@ static int write_cr(struct cpu_user_regs *regs, const struct insn *in)
 {
 	struct vcpu *v = current;
 	u64 val = *insn_reg(regs, in->rm);
+	int rc;
 
 	switch (in->reg) {
 	case 0:
@@ -196,7 +199,9 @@ static int write_cr(struct cpu_user_regs *regs, const struct insn *in)
 		v->vcpu_info->arch.cr2 = val;
 		return 1;
 	case 3:
-		return pv_new_baseptr(val >> PAGE_SHIFT) == 0;
+		rc = pv_new_baseptr(val >> PAGE_SHIFT);
+		/* Validation stopped for pending work: the guest tries the instruction again. */
+		return rc == -ERESTART ? EMULATE_AGAIN : rc == 0;
 	case 4:
 		/* What we run with is ours; the guest may only repeat what it sees. */
 		return val == v->arch.cr4 ||
