@@ -1,6 +1,7 @@
 /*
- * mca: what dom0 asks about machine checks (public/arch-x86/xen-mca.h). A machine check here ends the machine with a
- * report on the console, and none is recorded: dom0 learns which processors there are, and that there is no telemetry.
+ * mca: what dom0 asks about machine checks (public/arch-x86/xen-mca.h). A machine check here ends
+ * the machine with a report on the console, and none is recorded: dom0 learns which processors
+ * there are, and that there is no telemetry.
  */
 #include <asm/apic.h>
 #include <asm/msr-index.h>
@@ -54,7 +55,8 @@ static long op_physcpuinfo(struct xen_mc_physcpuinfo *p)
 	struct mcinfo_logical_cpu info;
 
 	p->ncpus = 0;
-	for_each_online_cpu (cpu) {
+	for_each_online_cpu(cpu)
+	{
 		if (!guest_handle_is_null(p->info)) {
 			if (p->ncpus == room)
 				break;
