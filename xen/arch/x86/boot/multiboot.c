@@ -52,8 +52,8 @@ static void __init add_module(u32 start, u32 end, const char *cmdline)
 }
 
 /*
- * Multiboot 1 leaves open whether a command line begins with the image's name. It does from GRUB Legacy ("GRUB 0.97")
- * and from loaders like it; GRUB 2 passes the arguments alone.
+ * Multiboot 1 leaves open whether a command line begins with the image's name. It does from GRUB
+ * Legacy ("GRUB 0.97") and from loaders like it; GRUB 2 passes the arguments alone.
  */
 static bool __init names_images(const struct mb1_info *mbi)
 {
@@ -85,7 +85,8 @@ static void __init parse_mb1(u32 pa)
 	boot_info.loader = "multiboot";
 	boot_info.text_mode = true;
 	if (mbi->flags & MBI_CMDLINE)
-		strlcpy(boot_info.cmdline, arguments_of(mbi->cmdline, named), sizeof(boot_info.cmdline));
+		strlcpy(boot_info.cmdline, arguments_of(mbi->cmdline, named),
+			sizeof(boot_info.cmdline));
 	if (mbi->flags & MBI_MODULES) {
 		const struct mb1_module *m = maddr_to_virt(mbi->mods_addr);
 

@@ -11,7 +11,8 @@
 #define MSI_WINDOW_START 0xfee00000u
 #define MSI_WINDOW_END   0xfef00000u
 
-/* Add a reserved range, less what other entries cover at its ends, to a map of n sorted entries; returns their number. */
+/* Add a reserved range, less what other entries cover at its ends, to a map of n sorted entries;
+ * returns their number. */
 static unsigned int reserve(struct e820_entry *map, unsigned int n, u64 start, u64 end)
 {
 	unsigned int j;
@@ -30,13 +31,13 @@ static unsigned int reserve(struct e820_entry *map, unsigned int n, u64 start, u
 		return n;
 	for (j = n; j > 0 && map[j - 1].addr > start; j--)
 		map[j] = map[j - 1];
-	map[j] = (struct e820_entry){ start, end - start, E820_RESERVED };
+	map[j] = (struct e820_entry){start, end - start, E820_RESERVED};
 	return n + 1;
 }
 
 /*
- * What belongs to the interrupt controllers is reserved whatever the firmware says: dom0 puts no device there.
- * `out` has room for the firmware's entries, one for each I/O APIC, and one.
+ * What belongs to the interrupt controllers is reserved whatever the firmware says: dom0 puts no
+ * device there. `out` has room for the firmware's entries, one for each I/O APIC, and one.
  */
 static unsigned int machine_map(struct e820_entry *out)
 {
