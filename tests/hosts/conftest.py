@@ -13,6 +13,7 @@ import host as host_module  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "quick: in the subset that every change runs")
+    config.addinivalue_line("markers", "full: boots a whole Debian, which takes root and minutes")
 
 
 @pytest.fixture

@@ -78,6 +78,11 @@ def _script(name, *arguments):
     return done.stdout.strip()
 
 
+def debian():
+    """Directory with a whole Debian: disk.img, vmlinuz and initrd.img, made on first use."""
+    return Path(_script("make-debian-image"))
+
+
 def vmlinuz(flavour):
     """Path of Debian's kernel of the flavour, fetched on first use."""
     return _script("get-kernel", flavour)
@@ -173,12 +178,12 @@ class Host:
     cpus, mem (MiB), model and machine describe the machine; xen and kernel are options added to the command lines;
     flavour names the Debian kernel; boot is "kernel" (the emulator loads the images), "multiboot" or "multiboot2" (GRUB
     from CD) or "bochs"; qemu holds further emulator arguments; limit is the emulator's life in seconds; console holds
-    the options that choose the hypervisor's console, and port the serial port (1 or 2) that we listen on. After
-    wait_ready(), boot_text is what the console said until then."""
+    the options that choose the hypervisor's console, and port the serial port (1 or 2) that we listen on; images names
+    another kernel and initramfs than the flavour's. After wait_ready(), boot_text is what the console said until then."""
 
     def __init__(self, name, cpus=1, mem=1024, model="qemu64,+svm,+npt", machine="pc", xen="", kernel="",
                  flavour="amd64", boot="kernel", qemu=(), limit=180, console="com1=115200,8n1 console=com1",
-                 port=1):
+                 port=1, images=None):
         self.name = name
         self.qmp = None
         self.child = None
@@ -194,7 +199,7 @@ class Host:
         self._log = open(self.log_path, "w", encoding="utf-8", errors="replace")
         self._xen_options = " ".join([console, os.environ.get("XENITH_XEN_OPTIONS", ""), xen]).strip()
         self._kernel_options = ("console=hvc0 " + kernel).strip()
-        self._flavour = flavour
+        self._kernel, self._initrd = images or (vmlinuz(flavour), initramfs(flavour))
         try:
             if boot == "bochs":
                 self._start_bochs(cpus, mem, model)
@@ -215,7 +220,7 @@ class Host:
     def _iso(self, multiboot2):
         path = self._directory / "boot.iso"
         _script("make-iso", *(["-2"] if multiboot2 else []), "-x", self._xen_options, "-k", self._kernel_options, "-o",
-                path, self._packed_hypervisor(), vmlinuz(self._flavour), initramfs(self._flavour))
+                path, self._packed_hypervisor(), self._kernel, self._initrd)
         return path
 
     @staticmethod
@@ -226,11 +231,10 @@ class Host:
     def _boot_arguments(self, boot):
         if boot != "kernel":
             return ["-boot", "d", "-cdrom", self._iso(boot == "multiboot2")]
-        modules = "%s %s" % (vmlinuz(self._flavour), self._kernel_options)
-        initrd = initramfs(self._flavour)
+        modules = "%s %s" % (self._kernel, self._kernel_options)
         # A comma ends one module; doubled, it stands for itself.
         return ["-kernel", hypervisor(), "-append", self._xen_options,
-                "-initrd", modules.replace(",", ",,") + "," + str(initrd)]
+                "-initrd", modules.replace(",", ",,") + "," + str(self._initrd)]
 
     def _start_qemu(self, cpus, mem, model, machine, boot, port, extra):
         control = self._directory / "qmp"

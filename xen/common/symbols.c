@@ -41,6 +41,14 @@ const char *symbols_lookup(unsigned long addr, unsigned long *offset, unsigned l
 	return name_of(lo);
 }
 
+const char *symbols_entry(unsigned int nr, unsigned long *addr)
+{
+	if (nr >= symbols_count)
+		return NULL;
+	*addr = symbols_base + symbols_offsets[nr];
+	return name_of(nr);
+}
+
 bool is_kernel_text(unsigned long addr)
 {
 	unsigned long offset, size;

@@ -47,6 +47,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *cfg)
 	d->shared_info = alloc_xenheap_page();
 	if (!d->arch.perdomain_l3 || !d->arch.ioport_caps || !d->shared_info)
 		goto fail;
+	update_domain_wallclock_time(d); /* guests read it before anybody sets it */
 	share_xen_page_with_guest(virt_to_page(d->shared_info), d, false);
 	rc = pirq_init_domain(d);
 	if (!rc)

@@ -9,6 +9,7 @@
 #include <xen/sched.h>
 #include <xen/shutdown.h>
 #include <xen/smp.h>
+#include <xen/symbols.h>
 #include <xen/time.h>
 #include <public/platform.h>
 
@@ -253,11 +254,33 @@ static long op_platform_quirk(struct xen_platform_op *op)
 	}
 }
 
+/* The hypervisor's functions, for dom0's tracing tools. At the end the number stays as it is. */
+static long op_get_symbol(struct xen_platform_op *op)
+{
+	struct xenpf_symdata *s = &op->u.symdata;
+	unsigned long addr = 0;
+	const char *name = symbols_entry(s->symnum, &addr);
+	u32 room = s->namelen, length;
+
+	if (!name) {
+		s->namelen = 0;
+		return 0;
+	}
+	length = strlen(name);
+	if (raw_copy_to_guest(s->name.p, name, min(length + 1, room)))
+		return -EFAULT;
+	s->namelen = length;
+	s->symnum++;
+	s->address = addr;
+	s->type = 'T';
+	return 0;
+}
+
 /* --- Dispatch --------------------------------------------------------------------------------- */
 
 /*
  * Not here, hence -ENOSYS: memory types (the firmware's MTRRs stay), microcode, EFI calls, power
- * management data, symbols, hot-added CPUs and memory, core parking.
+ * management data, hot-added CPUs and memory, core parking.
  */
 static const struct {
 	long (*fn)(struct xen_platform_op *op);
@@ -274,6 +297,7 @@ static const struct {
 	[XENPF_cpu_online] = {op_cpu_online, false},
 	[XENPF_cpu_offline] = {op_cpu_offline, false},
 	[XENPF_resource_op] = {op_resource_op, false},
+	[XENPF_get_symbol] = {op_get_symbol, true},
 };
 
 long do_platform_op(XEN_GUEST_HANDLE_PARAM(void) arg)

@@ -405,7 +405,7 @@ void __init time_init(void)
 		pit_init(platform);
 	}
 	calibrate_first();
-	wc_sec = read_rtc();
+	do_settime(read_rtc(), 0, NOW());
 	printk(XENLOG_INFO "Wallclock source: CMOS RTC\n");
 }
 

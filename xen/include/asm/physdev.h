@@ -12,5 +12,8 @@ long do_physdev_op(int cmd, XEN_GUEST_HANDLE_PARAM(void) arg);
 long do_physdev_op_compat(XEN_GUEST_HANDLE_PARAM(physdev_op_t) uop);
 /* struct xen_platform_op; the control domain only. */
 long do_platform_op(XEN_GUEST_HANDLE_PARAM(void) arg);
+/* struct xen_mc; the hardware domain only. -EACCES: another version, -EOPNOTSUPP: neither fetch nor
+ * physcpuinfo. */
+long do_mca(XEN_GUEST_HANDLE_PARAM(void) arg);
 
 #endif

@@ -51,20 +51,47 @@ static void __init add_module(u32 start, u32 end, const char *cmdline)
 	boot_info.nr_modules++;
 }
 
+/*
+ * Multiboot 1 leaves open whether a command line begins with the image's name. It does from GRUB
+ * Legacy ("GRUB 0.97") and from loaders like it; GRUB 2 passes the arguments alone.
+ */
+static bool __init names_images(const struct mb1_info *mbi)
+{
+	const char *name = mbi->flags & MBI_LOADER ? maddr_to_virt(mbi->loader_name) : "";
+
+	return strncmp(name, "GRUB ", 5) || name[5] == '0';
+}
+
+static const char *__init arguments_of(u32 pa, bool named)
+{
+	const char *s = pa ? maddr_to_virt(pa) : "";
+
+	if (!named)
+		return s;
+	while (*s == ' ')
+		s++;
+	while (*s && *s != ' ')
+		s++;
+	while (*s == ' ')
+		s++;
+	return s;
+}
+
 static void __init parse_mb1(u32 pa)
 {
 	const struct mb1_info *mbi = maddr_to_virt(pa);
+	bool named = names_images(mbi);
 
 	boot_info.loader = "multiboot";
 	boot_info.text_mode = true;
 	if (mbi->flags & MBI_CMDLINE)
-		strlcpy(boot_info.cmdline, maddr_to_virt(mbi->cmdline), sizeof(boot_info.cmdline));
+		strlcpy(boot_info.cmdline, arguments_of(mbi->cmdline, named),
+			sizeof(boot_info.cmdline));
 	if (mbi->flags & MBI_MODULES) {
 		const struct mb1_module *m = maddr_to_virt(mbi->mods_addr);
 
 		for (u32 i = 0; i < mbi->mods_count; i++)
-			add_module(m[i].start, m[i].end,
-				m[i].string ? maddr_to_virt(m[i].string) : "");
+			add_module(m[i].start, m[i].end, arguments_of(m[i].string, named));
 	}
 	if (mbi->flags & MBI_MEMMAP) {
 		for (u32 off = 0; off + sizeof(struct mb1_mmap) <= mbi->mmap_length;) {

@@ -7,28 +7,48 @@
 #include <xen/sched.h>
 #include <asm/setup.h>
 
-/* The interrupt controllers' pages are reserved whatever the firmware says: dom0 puts no device there. */
-static unsigned int machine_map(struct e820_entry *out, unsigned int max)
+/* Writes of devices to this range are interrupts (SDM 3, "Message Address Register Format"). */
+#define MSI_WINDOW_START 0xfee00000u
+#define MSI_WINDOW_END   0xfef00000u
+
+/* Add a reserved range, less what other entries cover at its ends, to a map of n sorted entries;
+ * returns their number. */
+static unsigned int reserve(struct e820_entry *map, unsigned int n, u64 start, u64 end)
 {
-	unsigned int n = 0;
-	bool lapic_done = false;
+	unsigned int j;
 
-	for (unsigned int i = 0; i < e820_raw.nr && n < max; i++)
-		out[n++] = e820_raw.map[i];
-	for (unsigned int i = 0; i <= acpi_info.nr_ioapics && n < max; i++) {
-		u64 a = lapic_done ? acpi_info.ioapics[i - 1].address : acpi_info.lapic_address;
-		unsigned int j;
+	for (j = 0; j < n && start < end; j++) {
+		u64 entry_end = map[j].addr + map[j].size;
 
-		lapic_done = true;
-		for (j = 0; j < n; j++)
-			if (a >= out[j].addr && a < out[j].addr + out[j].size)
-				break;
-		if (j < n || !a)
+		if (map[j].addr >= end || entry_end <= start)
 			continue;
-		/* Keep the order by address. */
-		for (j = n++; j > 0 && out[j - 1].addr > a; j--)
-			out[j] = out[j - 1];
-		out[j] = (struct e820_entry){ a & PAGE_MASK, PAGE_SIZE, E820_RESERVED };
+		if (map[j].addr <= start)
+			start = entry_end;
+		else
+			end = map[j].addr;
+	}
+	if (start >= end)
+		return n;
+	for (j = n; j > 0 && map[j - 1].addr > start; j--)
+		map[j] = map[j - 1];
+	map[j] = (struct e820_entry){start, end - start, E820_RESERVED};
+	return n + 1;
+}
+
+/*
+ * What belongs to the interrupt controllers is reserved whatever the firmware says: dom0 puts no
+ * device there. `out` has room for the firmware's entries, one for each I/O APIC, and one.
+ */
+static unsigned int machine_map(struct e820_entry *out)
+{
+	unsigned int n = e820_raw.nr;
+
+	memcpy(out, e820_raw.map, n * sizeof(*out));
+	n = reserve(out, n, MSI_WINDOW_START, MSI_WINDOW_END);
+	for (unsigned int i = 0; i < acpi_info.nr_ioapics; i++) {
+		u64 page = acpi_info.ioapics[i].address & PAGE_MASK;
+
+		n = reserve(out, n, page, page + PAGE_SIZE);
 	}
 	return n;
 }
@@ -57,7 +77,7 @@ static long get_machine_map(XEN_GUEST_HANDLE_PARAM(void) arg)
 	map = xmalloc_array(struct e820_entry, max);
 	if (!map)
 		return -ENOMEM;
-	rc = copy_map(arg, map, machine_map(map, max));
+	rc = copy_map(arg, map, machine_map(map));
 	xfree(map);
 	return rc;
 }
