@@ -22,7 +22,7 @@ BUILD = TOP / "build"
 LOGS = BUILD / "test-logs"
 
 # What no test survives: waiting for anything else ends at once when one of these appears.
-FATAL = r"Panic on CPU|FATAL TRAP|Kernel panic - not syncing"
+FATAL = r"\(XEN\) Panic|FATAL TRAP|Kernel panic - not syncing"
 PROMPT = "dom0# "
 READY = r"DOM0-READY cpus=(\d+) mem=(\d+)"
 
