@@ -60,7 +60,7 @@ def test_badpage(boot):
     host = boot(cpus=1, mem=512, kernel="quiet", xen="badpage=8000-8003,0x9100 loglvl=all")
     host.wait_ready()
     assert not complains(host.boot_text, "badpage")
-    assert "good" in host.check("memcheck 64 1", 100)
+    assert "good" in host.check("memcheck 32 1", 100)
 
 
 @quick
