@@ -22,9 +22,9 @@ BUILD = TOP / "build"
 LOGS = BUILD / "test-logs"
 
 # What no test survives: waiting for anything else ends at once when one of these appears.
-FATAL = r"Panic on CPU|FATAL TRAP|Kernel panic - not syncing"
+FATAL = r"\(XEN\) Panic|FATAL TRAP|Kernel panic - not syncing"
 PROMPT = "dom0# "
-READY = r"DOM0-READY cpus=(\d+) mem=(\d+)"
+READY = r"DOM0-READY cpus=(\d+) mem=(\d+)\s"
 
 
 # The firmware is SeaBIOS, which Debian's Bochs depends on. The processor counts 50 million instructions as a second.

@@ -90,7 +90,7 @@ def interrupt_count(host, name):
 def check_disk(host, machine, mib):
     """Writes so many MiB, has the machine reset by dom0, and finds the same there."""
     mount = "mount -t ext4 /dev/%s /mnt" % machine["disk_name"]
-    host.check(mount)
+    host.check(mount, 90)
     host.check("dd if=/dev/urandom of=/mnt/data bs=1M count=%d" % mib, 60 + mib)
     host.check("sync", 120)
     host.check("echo 3 >/proc/sys/vm/drop_caches")
@@ -101,7 +101,7 @@ def check_disk(host, machine, mib):
     host.type("reboot -f\r")
     host.qmp.wait_event("RESET", 60)
     host.wait_ready()
-    host.check(mount)
+    host.check(mount, 90)
     assert host.check("md5sum /mnt/data", 60 + mib) == digest
     host.check("umount /mnt", 60)
 
@@ -109,7 +109,8 @@ def check_disk(host, machine, mib):
 def check_network(host, machine, server):
     """The emulator's gateway answers, and files come over whole in both directions."""
     host.check("ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up")
-    host.check("ping -c 3 -w 20 10.0.2.2")
+    host.check("timeout 20 sh -c 'until grep -q 1 /sys/class/net/eth0/carrier; do sleep 0.2; done'")
+    host.check("ping -c 3 -W 5 10.0.2.2")
     url = "http://10.0.2.2:%d/" % server.port
     host.check("wget -q -O /tmp/blob %sblob" % url, 120)
     assert host.check("md5sum </tmp/blob").split()[0] == hashlib.md5(server.blob).hexdigest()
