@@ -130,12 +130,14 @@ static int __init populate_range(struct layout *l, unsigned long pfn, unsigned l
 	return 0;
 }
 
-/* The P2M frames first: contiguous, so that the rest can be recorded in them. */
-static int __init populate_memory(struct layout *l)
+/*
+ * The P2M frames first: contiguous, so that the rest can be recorded in them. Then what the initial
+ * mapping covers; the other pages wait until the unpacked kernel's buffer is free again.
+ */
+static int __init populate_mapped(struct layout *l)
 {
 	unsigned int order = order_from_pages(l->p2m_frames);
 	struct page_info *pg;
-	int rc;
 
 	l->d->max_pages = ~0u;
 	pg = alloc_domheap_pages(l->d, order, MEMF_no_scrub);
@@ -148,9 +150,22 @@ static int __init populate_memory(struct layout *l)
 		__atomic_and_fetch(&pg[i].count_info, ~PGC_allocated, __ATOMIC_RELAXED);
 		put_page(&pg[i]);
 	}
-	rc = populate_range(l, 0, l->p2m_pfn);
-	if (!rc)
-		rc = populate_range(l, l->p2m_pfn + l->p2m_frames, l->nr_pages);
+	if (!l->p2m_mapped)
+		return populate_range(l, 0, l->map_end);
+	return populate_range(l, 0, l->p2m_pfn) ?: populate_range(l, l->p2m_pfn + l->p2m_frames, l->map_end);
+}
+
+static int __init populate_rest(struct layout *l)
+{
+	int rc;
+
+	if (l->p2m_mapped) {
+		rc = populate_range(l, l->map_end, l->nr_pages);
+	} else {
+		rc = populate_range(l, l->map_end, l->p2m_pfn);
+		if (!rc)
+			rc = populate_range(l, l->p2m_pfn + l->p2m_frames, l->nr_pages);
+	}
 	l->p2m[l->nr_pages] = ~0UL;
 	return rc;
 }
@@ -339,11 +354,13 @@ static int __init build(struct layout *l, const struct boot_module *kernel, cons
 	if (!rc)
 		rc = plan(l);
 	if (!rc)
-		rc = populate_memory(l);
+		rc = populate_mapped(l);
 	if (!rc)
 		rc = elf_load(&l->image, load_segment, l);
 	if (buf)
 		free_xenheap_pages(buf, order);
+	if (!rc)
+		rc = populate_rest(l);
 	if (rc)
 		return rc;
 	/* Between the segments and behind them, nothing of former owners may show. */

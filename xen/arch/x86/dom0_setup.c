@@ -34,19 +34,25 @@ static int __init parse_one_size(const char **s, struct dom0_size *out)
 /* dom0_mem=[min:<size>,][max:<size>,][<size>], in any order. */
 static int __init parse_dom0_mem(const char *s)
 {
+	struct dom0_size amt = dom0_amt, lo = dom0_min, hi = dom0_max;
 	int rc = *s ? 0 : -EINVAL;
 
 	while (*s && !rc) {
-		struct dom0_size *which = &dom0_amt;
+		struct dom0_size *which = &amt;
 
 		if (!strncmp(s, "min:", 4))
-			which = &dom0_min;
+			which = &lo;
 		else if (!strncmp(s, "max:", 4))
-			which = &dom0_max;
-		s += which == &dom0_amt ? 0 : 4;
+			which = &hi;
+		s += which == &amt ? 0 : 4;
 		rc = parse_one_size(&s, which);
 		if (!rc && *s && *s++ != ',')
 			rc = -EINVAL;
+	}
+	if (!rc) {
+		dom0_amt = amt;
+		dom0_min = lo;
+		dom0_max = hi;
 	}
 	return rc;
 }

@@ -49,6 +49,11 @@ int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, s
 /* The L1 entry for va in the current address space; NULL when a table is missing. mm_lock held. */
 pte_t *guest_l1e(unsigned long va);
 
+/* As guest_l1e(), in the guest kernel's address space whatever runs now. */
+pte_t *guest_kernel_l1e(unsigned long va);
+/* Read a few bytes of the guest kernel's memory while an application's page tables may be loaded. */
+bool guest_kernel_read(void *dst, unsigned long va, unsigned int n);
+
 /* Fill the hypervisor's slots of a new L4 table of d. */
 void init_l4_slots(pte_t *l4, struct domain *d);
 

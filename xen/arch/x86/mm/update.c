@@ -9,11 +9,9 @@
 
 #define MMU_UPDATE_PREEMPTED (1u << 31) /* count: this is a continuation */
 
-pte_t *guest_l1e(unsigned long va)
+/* The L1 entry for va under the root table `t`; NULL when a table on the way is missing. */
+static always_inline pte_t *walk(pte_t *t, unsigned long va)
 {
-	const struct vcpu *v = current;
-	pte_t *t = maddr_to_virt((v->arch.flags & TF_KERNEL_MODE ? v->arch.cr3_kernel
-								 : v->arch.cr3_user) & PTE_ADDR_MASK);
 	pte_t e;
 
 	if (unlikely(va - HYPERVISOR_START < HYPERVISOR_END - HYPERVISOR_START || !is_canonical(va)))
@@ -31,6 +29,39 @@ pte_t *guest_l1e(unsigned long va)
 		return NULL;
 	t = maddr_to_virt(e & PTE_ADDR_MASK);
 	return &t[l1_index(va)];
+}
+
+pte_t *guest_l1e(unsigned long va)
+{
+	const struct vcpu *v = current;
+
+	return walk(maddr_to_virt(v->arch.flags & TF_KERNEL_MODE ? v->arch.cr3_kernel : v->arch.cr3_user), va);
+}
+
+pte_t *guest_kernel_l1e(unsigned long va)
+{
+	return walk(maddr_to_virt(current->arch.cr3_kernel), va);
+}
+
+bool guest_kernel_read(void *dst, unsigned long va, unsigned int n)
+{
+	struct domain *d = current->domain;
+	unsigned long off = va & ~PAGE_MASK;
+	bool ok = false;
+	pte_t *p;
+
+	if (off + n > PAGE_SIZE)
+		return guest_kernel_read(dst, va, PAGE_SIZE - off) &&
+			guest_kernel_read((char *)dst + (PAGE_SIZE - off), va + (PAGE_SIZE - off),
+				n - (PAGE_SIZE - off));
+	spin_lock(&d->arch.mm_lock);
+	p = guest_kernel_l1e(va);
+	if (p && (*p & _PAGE_PRESENT) && mfn_valid(_mfn(pte_mfn(*p)))) {
+		memcpy(dst, (char *)mfn_to_virt(pte_mfn(*p)) + off, n);
+		ok = true;
+	}
+	spin_unlock(&d->arch.mm_lock);
+	return ok;
 }
 
 /* Who owns the page tables, and who the frames that are put into them. */

@@ -182,7 +182,7 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned int page)
 	if (page * 512 >= v->arch.ldt_ents)
 		return false;
 	spin_lock(&d->arch.mm_lock);
-	p = guest_l1e(v->arch.ldt_base + page * PAGE_SIZE);
+	p = guest_kernel_l1e(v->arch.ldt_base + page * PAGE_SIZE);
 	if (p && (*p & _PAGE_PRESENT) && mfn_valid(_mfn(pte_mfn(*p))))
 		pg = mfn_to_page(_mfn(pte_mfn(*p)));
 	if (pg && get_page_and_type(pg, d, PGT_segdesc) == 0) {

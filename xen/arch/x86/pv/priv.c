@@ -28,8 +28,7 @@ bool pv_io_allowed(struct vcpu *v, unsigned int port, unsigned int bytes)
 		return true;
 	if (port + bytes > v->arch.iobmp_limit || !v->arch.iobmp)
 		return false;
-	if (!access_ok((const u8 *)v->arch.iobmp + port / 8, 2) ||
-		raw_copy_from_guest(&bits, (const u8 *)v->arch.iobmp + port / 8, 2))
+	if (!guest_kernel_read(&bits, (unsigned long)v->arch.iobmp + port / 8, 2))
 		return false;
 	return !(bits >> (port & 7) & ((1u << bytes) - 1));
 }
