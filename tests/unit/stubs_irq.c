@@ -142,3 +142,11 @@ __weak void register_keyhandler(
 	unsigned char key, void (*fn)(unsigned char key), const char *desc, bool diagnostic)
 {
 }
+
+__attribute__((weak)) void lock_check_irq_enter(void)
+{
+}
+
+__attribute__((weak)) void lock_check_irq_exit(void)
+{
+}

@@ -461,3 +461,8 @@ int domain_relinquish_resources(struct domain *d)
 {
 	return test_relinquish-- > 0 ? -ERESTART : 0;
 }
+
+long hypercall_continue(unsigned int op, unsigned int nr, const unsigned long args[6])
+{
+	return -ERESTART;
+}

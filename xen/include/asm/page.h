@@ -57,6 +57,8 @@ static inline paddr_t virt_to_maddr(const void *v)
 	return va >= DIRECTMAP_START ? va - DIRECTMAP_START : va - XEN_VIRT_START;
 }
 #define virt_to_mfn(v) (virt_to_maddr(v) >> PAGE_SHIFT)
+/* For direct-map addresses alone. */
+#define virt_to_mfn_direct(v) (((unsigned long)(v) - DIRECTMAP_START) >> PAGE_SHIFT)
 
 #define pte_mfn(e) (((e) & PTE_ADDR_MASK) >> PAGE_SHIFT)
 #define make_pte(mfn, flags) (((pte_t)(mfn) << PAGE_SHIFT) | (flags))

@@ -36,14 +36,18 @@ int drain_retired(struct vcpu *v);
 /* References of one entry. `owner`: whom the target frame must belong to. */
 int get_l1_target(pte_t e, struct domain *owner);
 void put_l1_target(pte_t e);
+/* The rest of get_l1_ref() when a page that has its general reference is no writable page yet. */
+int get_l1_writable_slow(struct page_info *pg);
+/* Bits that no entry may have: reserved by the CPU. */
+#define pte_bad_bits (~(PTE_ADDR_MASK | 0xfffUL | _PAGE_NX | 0x7ffUL << 52))
 /* What of a guest's entry is kept, and what the hypervisor adds. */
 static always_inline pte_t adjust_l1e(pte_t e)
 {
 	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER : e;
 }
 
-/* Replace one entry of a validated table. -EINVAL, -EBUSY ... with the old entry unchanged. */
-int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, struct domain *target_owner);
+/* Replace one entry of a validated table of level 2 to 4. -EINVAL ... with the old entry unchanged.
+ * L1 entries: asm/l1.h. */
 int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, struct domain *d);
 
 /* The L1 entry for va in the current address space; NULL when a table is missing. mm_lock held. */

@@ -86,7 +86,18 @@ extern unsigned long total_pages; /* RAM frames of the machine */
 #define page_to_maddr(p) mfn_to_maddr(page_to_mfn(p))
 
 /* Has the frame a page_info (is it RAM, or in a hole that the frame table covers)? */
+#ifdef XEN_UNIT_TEST
 bool mfn_valid(mfn_t mfn);
+#else
+/* The frame table covers chunks of 256 MiB; one bit each. */
+#define MFN_CHUNK_SHIFT 16
+extern unsigned long mfn_chunks[];
+static always_inline bool mfn_valid(mfn_t mfn)
+{
+	return mfn_x(mfn) < max_page && (mfn_chunks[mfn_x(mfn) >> (MFN_CHUNK_SHIFT + 6)] >>
+						(mfn_x(mfn) >> MFN_CHUNK_SHIFT & 63) & 1);
+}
+#endif
 
 static always_inline struct domain *page_get_owner(const struct page_info *pg)
 {

@@ -250,7 +250,7 @@ static int mmuext_one(struct mmuext_op *op, struct domain *d)
 	if (!mmuext_table[op->cmd].locked)
 		return mmuext_table[op->cmd].fn(op, d);
 	spin_lock(&d->arch.mm_lock);
-	rc = drain_retired(current);
+	rc = unlikely(current->arch.retired) ? drain_retired(current) : 0;
 	if (likely(!rc))
 		rc = mmuext_table[op->cmd].fn(op, d);
 	spin_unlock(&d->arch.mm_lock);

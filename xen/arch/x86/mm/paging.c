@@ -19,14 +19,7 @@ static bool tables_final; /* false while tables come from boot_alloc */
 
 unsigned long max_page, total_pages;
 
-/* The frame table covers chunks of 256 MiB; one bit each. */
-#define CHUNK_SHIFT 16
-static DECLARE_BITMAP(chunk_present, 1UL << (52 - PAGE_SHIFT - 8 - CHUNK_SHIFT));
-
-bool mfn_valid(mfn_t mfn)
-{
-	return mfn_x(mfn) < max_page && test_bit(mfn_x(mfn) >> CHUNK_SHIFT, chunk_present);
-}
+unsigned long mfn_chunks[BITS_TO_LONGS(1UL << (52 - PAGE_SHIFT - 8 - MFN_CHUNK_SHIFT))];
 
 static pte_t *new_table(void)
 {
@@ -167,11 +160,11 @@ static void __init build_frame_tables(void)
 
 		if (e820.map[i].type != E820_RAM || s == e)
 			continue;
-		for (unsigned long c = s >> CHUNK_SHIFT; c <= (e - 1) >> CHUNK_SHIFT; c++) {
-			unsigned long first = c << CHUNK_SHIFT;
-			unsigned long nr = min(1UL << CHUNK_SHIFT, ROUNDUP(max_page, 512UL) - first);
+		for (unsigned long c = s >> MFN_CHUNK_SHIFT; c <= (e - 1) >> MFN_CHUNK_SHIFT; c++) {
+			unsigned long first = c << MFN_CHUNK_SHIFT;
+			unsigned long nr = min(1UL << MFN_CHUNK_SHIFT, ROUNDUP(max_page, 512UL) - first);
 
-			if (__test_and_set_bit(c, chunk_present))
+			if (__test_and_set_bit(c, mfn_chunks))
 				continue;
 			populate((unsigned long)(frame_table + first),
 				ROUNDUP(nr * sizeof(struct page_info), PAGE_SIZE), PAGE_HYPERVISOR, 0);

@@ -5,6 +5,7 @@
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <asm/hypercall.h>
+#include <asm/l1.h>
 #include <asm/pgtable.h>
 
 #define MMU_UPDATE_PREEMPTED (1u << 31) /* count: this is a continuation */
@@ -105,7 +106,7 @@ static int decode_domains(u32 foreigndom, struct update_domains *u)
 }
 
 /* One MMU_*_PT_UPDATE: the 8 bytes at machine address `ptr`. mm_lock of u->pt held. */
-static int update_entry(u64 ptr, u64 val, bool preserve_ad, const struct update_domains *u)
+static always_inline int update_entry(u64 ptr, u64 val, bool preserve_ad, const struct update_domains *u)
 {
 	mfn_t mfn = maddr_to_mfn(ptr);
 	struct page_info *pg;
@@ -170,7 +171,7 @@ long do_mmu_update(XEN_GUEST_HANDLE_PARAM(mmu_update_t) ureqs, unsigned int coun
 	if (unlikely(rc))
 		return rc;
 	spin_lock(&u.pt->arch.mm_lock);
-	rc = drain_retired(current);
+	rc = unlikely(current->arch.retired) ? drain_retired(current) : 0;
 	for (; i < count && !rc; i++) {
 		if (unlikely(i && hypercall_preempt_check())) {
 			rc = -ERESTART;

@@ -2,10 +2,9 @@
 #include <xen/errno.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <asm/l1.h>
 #include <asm/paging.h>
 #include <asm/pgtable.h>
-
-static u64 bad_pte_bits = ~(PTE_ADDR_MASK | 0xfff | _PAGE_NX | 0x7ffUL << 52);
 
 bool iomem_access_permitted(struct domain *d, unsigned long mfn)
 {
@@ -27,7 +26,7 @@ int get_l1_target(pte_t e, struct domain *owner)
 
 	if (!(e & _PAGE_PRESENT))
 		return 0;
-	if (unlikely(e & bad_pte_bits))
+	if (unlikely(e & pte_bad_bits))
 		return -EINVAL;
 	if (unlikely(!mfn_valid(mfn)))
 		return iomem_access_permitted(owner, mfn_x(mfn)) ? 0 : -EINVAL;
@@ -35,11 +34,17 @@ int get_l1_target(pte_t e, struct domain *owner)
 	if (unlikely(!get_page(pg, owner)))
 		return is_device_frame(mfn) && iomem_access_permitted(owner, mfn_x(mfn)) ? 0
 											  : -EINVAL;
-	if (e & _PAGE_RW) {
-		rc = get_page_type(pg, PGT_writable);
-		if (unlikely(rc))
-			put_page(pg);
-	}
+	if (e & _PAGE_RW)
+		rc = get_l1_writable_slow(pg);
+	return rc;
+}
+
+int get_l1_writable_slow(struct page_info *pg)
+{
+	int rc = get_page_type(pg, PGT_writable);
+
+	if (unlikely(rc))
+		put_page(pg);
 	return rc;
 }
 
@@ -66,7 +71,7 @@ static u64 child_type(unsigned int level)
 /* The reference of an entry of level 2 to 4 on the table below. */
 static int get_table_target(pte_t e, unsigned int level, struct domain *d)
 {
-	if (unlikely((e & bad_pte_bits) || (e & _PAGE_PSE) || !mfn_valid(_mfn(pte_mfn(e)))))
+	if (unlikely((e & pte_bad_bits) || (e & _PAGE_PSE) || !mfn_valid(_mfn(pte_mfn(e)))))
 		return -EINVAL;
 	return get_page_and_type(mfn_to_page(_mfn(pte_mfn(e))), d, child_type(level));
 }
@@ -97,7 +102,7 @@ static int validate_l1(pte_t *t, struct domain *d)
 
 		if (!(e & _PAGE_PRESENT))
 			continue;
-		rc = get_l1_target(e, d);
+		rc = get_l1_ref(e, d);
 		if (unlikely(rc)) {
 			while (i-- > 0)
 				put_l1_target(t[i]);
@@ -253,44 +258,6 @@ int drain_retired(struct vcpu *v)
 
 /* --- Changing entries ------------------------------------------------------------------------------- */
 
-/* Store an entry whose references are settled, keeping the CPU's accessed and dirty marks if asked. */
-static always_inline void write_entry(pte_t *p, pte_t old, pte_t new, bool preserve_ad)
-{
-	if (!preserve_ad) {
-		WRITE_ONCE(*p, new);
-		return;
-	}
-	for (;;) {
-		pte_t ad = old & (_PAGE_ACCESSED | _PAGE_DIRTY), seen = cmpxchg(p, old, new | ad);
-
-		if (seen == old)
-			return;
-		old = seen;
-	}
-}
-
-int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, struct domain *target_owner)
-{
-	pte_t old = READ_ONCE(*p);
-	int rc;
-
-	if (new & _PAGE_PRESENT) {
-		new = adjust_l1e(new);
-		/* Same frame, same rights to it: no reference changes. */
-		if (!((old ^ new) & (PTE_ADDR_MASK | _PAGE_PRESENT | _PAGE_RW | _PAGE_GRANT)) &&
-			!(new & bad_pte_bits)) {
-			write_entry(p, old, new, preserve_ad);
-			return 0;
-		}
-		rc = get_l1_target(new, target_owner);
-		if (unlikely(rc))
-			return rc;
-	}
-	write_entry(p, old, new, preserve_ad);
-	put_l1_target(old);
-	return 0;
-}
-
 int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, struct domain *d)
 {
 	pte_t old = READ_ONCE(*p);
@@ -301,14 +268,14 @@ int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, s
 	if (new & _PAGE_PRESENT) {
 		new |= _PAGE_USER;
 		if (!((old ^ new) & (PTE_ADDR_MASK | _PAGE_PRESENT)) &&
-			!(new & (bad_pte_bits | _PAGE_PSE))) {
-			write_entry(p, old, new, preserve_ad);
+			!(new & (pte_bad_bits | _PAGE_PSE))) {
+			write_pte(p, old, new, preserve_ad);
 			return 0;
 		}
 		rc = get_table_target(new, level, d);
 		if (unlikely(rc))
 			return rc;
 	}
-	write_entry(p, old, new, preserve_ad);
+	write_pte(p, old, new, preserve_ad);
 	return old & _PAGE_PRESENT ? retire_table(current, mfn_to_page(_mfn(pte_mfn(old)))) : 0;
 }

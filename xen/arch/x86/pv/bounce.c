@@ -110,13 +110,18 @@ void pv_inject_trap(struct cpu_user_regs *regs, unsigned int vector, u32 error_c
 void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long addr, u32 error_code)
 {
 	struct vcpu *v = current;
+	const struct trap_info *ti;
 
 	/* The hardware sees ring 3 only; the guest wants to know about its own two modes. */
 	error_code &= ~PFEC_user;
 	if (!(v->arch.flags & TF_KERNEL_MODE))
 		error_code |= PFEC_user;
 	v->vcpu_info->arch.cr2 = addr;
-	pv_inject_trap(regs, X86_EXC_PF, error_code);
+	ti = &v->arch.trap_table[X86_EXC_PF];
+	if (unlikely(!ti->address))
+		pv_inject_trap(regs, X86_EXC_PF, error_code);
+	else
+		bounce(regs, ti->address, ti->flags & 4, true, error_code);
 }
 
 void pv_deliver_event(struct cpu_user_regs *regs)

@@ -8,6 +8,7 @@
 #include <xen/sched.h>
 #include <asm/guest_access.h>
 #include <asm/insn.h>
+#include <asm/l1.h>
 #include <asm/pgtable.h>
 #include <asm/pv.h>
 
