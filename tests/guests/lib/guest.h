@@ -12,6 +12,7 @@
 #include <public/event_channel.h>
 #include <public/grant_table.h>
 #include <public/memory.h>
+#include <public/platform.h>
 #include <public/sched.h>
 #include <public/vcpu.h>
 #include "hypercall.h"

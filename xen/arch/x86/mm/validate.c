@@ -8,7 +8,10 @@
 
 bool iomem_access_permitted(struct domain *d, unsigned long mfn)
 {
-	return rangeset_contains_range(d->iomem_caps, mfn, mfn);
+	/* Whoever names DOMID_IO as the owner needs the right to the device's memory itself. */
+	if (d == dom_io)
+		d = current->domain;
+	return d->iomem_caps && rangeset_contains_range(d->iomem_caps, mfn, mfn);
 }
 
 /* The frame is no RAM that somebody could own. */

@@ -7,6 +7,7 @@
 #include <xen/guest_access.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <asm/flushtlb.h>
 #include <asm/hypercall.h>
 #include <asm/pgtable.h>
 #include <asm/pv.h>
@@ -181,7 +182,14 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned int page)
 
 	if (page * 512 >= v->arch.ldt_ents)
 		return false;
-	spin_lock(&d->arch.mm_lock);
+	/*
+	 * Also for a selector that is loaded on the way to the guest, with interrupts off: who holds
+	 * the lock may be waiting for this CPU to flush.
+	 */
+	while (!spin_trylock(&d->arch.mm_lock)) {
+		flush_poll();
+		cpu_relax();
+	}
 	p = guest_kernel_l1e(v->arch.ldt_base + page * PAGE_SIZE);
 	if (p && (*p & _PAGE_PRESENT) && mfn_valid(_mfn(pte_mfn(*p))))
 		pg = mfn_to_page(_mfn(pte_mfn(*p)));

@@ -1,0 +1,494 @@
+/*
+ * Random hypercalls with arguments that often make sense: seed=N count=N. Calls that end the run by their meaning are
+ * left out. Afterwards the hypervisor must still do what it should.
+ */
+#include "guest.h"
+
+#define PAGES 12 /* ours to play with */
+
+static u64 rng = 88172645463325252;
+static u64 *pages[PAGES], *windows[PAGES];
+static unsigned long page_mfn[PAGES], window_entry[PAGES];
+static u64 *window_pte[PAGES];
+static u64 *args; /* page with the structures that calls point to */
+static struct multicall_entry *batch; /* beyond the reach of what calls write there */
+
+static u64 next(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng;
+}
+
+static u64 below(u64 n)
+{
+	return (next() >> 11) % n;
+}
+
+/* --- Values --------------------------------------------------------------------------------------------- */
+
+static u64 junk(void)
+{
+	static const u64 values[] = { 0, 1, 2, 3, 7, 8, 15, 16, 63, 64, 255, 511, 512, 4095, 4096, 0x7fff, 0x8000, 0xffff,
+		0x200000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7ff0, 0x7ff1, 0x7ff2, 0x7fffffffffffffff,
+		0x8000000000000000, ~0UL, ~0UL - 7, 0xffff800000000000, 0xffff7fffffffffff, 0xffff830000000000,
+		0xffff880000000000, 0x00007fffffffffff, 0x0000800000000000 };
+
+	return below(4) ? values[below(ARRAY_SIZE(values))] : next();
+}
+
+static u64 frame(void)
+{
+	return below(8) ? page_mfn[below(PAGES)] : junk();
+}
+
+static u64 entry(void)
+{
+	static const u64 flags[] = { 0, PTE_KERN, PTE_RO_, PTE_KERN | PTE_NX, PTE_KERN | PTE_PSE, PTE_KERN | 1UL << 52, 1, 3,
+		PTE_RO_ | 0x100, ~0xffffffffff000UL };
+
+	return pte(frame(), 0) | flags[below(ARRAY_SIZE(flags))];
+}
+
+/* A place for an argument: in the structures, in a window, or nowhere good. */
+static u64 pointer(void)
+{
+	switch (below(8)) {
+	case 0:
+		return junk();
+	case 1:
+		return (u64)windows[below(PAGES)] + below(512) * 8;
+	default:
+		return (u64)&args[below(400)];
+	}
+}
+
+static u64 window(void)
+{
+	return below(16) ? (u64)windows[below(PAGES)] : junk() | 1UL << 47;
+}
+
+static u64 entry_place(void)
+{
+	switch (below(8)) {
+	case 0:
+		return junk() & ~3UL;
+	case 1:
+	case 2:
+		return frame() * PAGE_SIZE + below(512) * 8;
+	default:
+		return window_entry[below(PAGES)];
+	}
+}
+
+static u64 domain(void)
+{
+	return below(4) ? DOMID_SELF : below(2) ? 0 : junk();
+}
+
+/* Count of an array: small, or wrong. */
+static u64 count(void)
+{
+	return below(8) ? below(5) : junk();
+}
+
+/* --- Calls ------------------------------------------------------------------------------------------------ */
+
+struct call {
+	u64 nr, arg[6];
+};
+
+static void fill_args(void)
+{
+	for (unsigned int i = 0; i < 64; i++) {
+		switch (below(6)) {
+		case 0:
+			args[i] = frame();
+			break;
+		case 1:
+			args[i] = pointer();
+			break;
+		case 2:
+			args[i] = window();
+			break;
+		case 3:
+			args[i] = below(24) | below(24) << 32;
+			break;
+		default:
+			args[i] = junk();
+		}
+	}
+}
+
+static void gen_mmu_update(struct call *c)
+{
+	struct mmu_update *u = (void *)&args[64];
+
+	for (unsigned int i = 0; i < 4; i++)
+		/* MMU_MACHPHYS_UPDATE only of what is ours to spoil. */
+		u[i] = below(8) ? (struct mmu_update){ entry_place() | below(2) * 2, entry() }
+				: (struct mmu_update){ frame() * PAGE_SIZE | MMU_MACHPHYS_UPDATE, junk() };
+	c->arg[0] = below(8) ? (u64)u : pointer();
+	c->arg[1] = c->arg[0] == (u64)u ? below(5) : count();
+	c->arg[2] = below(2) ? 0 : pointer();
+	c->arg[3] = domain();
+}
+
+static void gen_mmuext(struct call *c)
+{
+	struct mmuext_op *op = (void *)&args[128];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		op[i] = (struct mmuext_op){ .cmd = below(22), .arg1.mfn = frame(), .arg2.src_mfn = frame() };
+		if (op[i].cmd == MMUEXT_NEW_BASEPTR)
+			op[i].arg1.mfn = below(2) ? root_mfn() : junk() | 1UL << 40;
+		if (op[i].cmd == MMUEXT_SET_LDT || (op[i].cmd >= MMUEXT_TLB_FLUSH_LOCAL && op[i].cmd <= MMUEXT_FLUSH_CACHE)) {
+			op[i].arg1.linear_addr = window();
+			op[i].arg2.nr_ents = below(2) ? below(8193) : junk();
+		}
+		if (op[i].cmd == MMUEXT_TLB_FLUSH_MULTI || op[i].cmd == MMUEXT_INVLPG_MULTI)
+			set_xen_guest_handle(op[i].arg2.vcpumask, (const void *)pointer());
+	}
+	c->arg[0] = (u64)op;
+	c->arg[1] = below(4);
+	c->arg[2] = below(2) ? 0 : pointer();
+	c->arg[3] = domain();
+}
+
+static void gen_memory_op(struct call *c)
+{
+	static const u8 cmds[] = { 0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 23, 24, 25, 26, 27, 28 };
+	struct xen_memory_reservation *r = (void *)&args[192];
+
+	c->arg[0] = cmds[below(ARRAY_SIZE(cmds))] | (below(16) ? 0 : below(256) << 6);
+	c->arg[1] = (u64)r;
+	fill_args();
+	for (unsigned int i = 0; i < 2; i++) {
+		set_xen_guest_handle(r[i].extent_start, (xen_pfn_t *)(below(8) ? (u64)&args[8 * i] : pointer()));
+		/* No more memory than the pages given back; a foreign frame in the list is refused. */
+		r[i].nr_extents = below(3);
+		r[i].extent_order = below(8) ? below(2) : junk();
+		r[i].mem_flags = below(4) ? 0 : junk();
+		r[i].domid = domain();
+	}
+	((struct xen_memory_exchange *)r)->nr_exchanged = below(8) ? 0 : junk();
+	/* The frames themselves: of the pages; the lists of increase and populate hold pfns behind ours. */
+	for (unsigned int i = 0; i < 16; i++)
+		args[i] = c->arg[0] == XENMEM_populate_physmap ? max_pfn() + below(PAGES) : frame();
+}
+
+static void gen_event(struct call *c)
+{
+	u32 *a = (void *)&args[256];
+
+	c->arg[0] = below(16);
+	c->arg[1] = (u64)a;
+	for (unsigned int i = 0; i < 6; i++)
+		a[i] = below(8) ? below(40) : junk();
+	if (c->arg[0] == EVTCHNOP_init_control || c->arg[0] == EVTCHNOP_expand_array)
+		*(u64 *)a = frame();
+	if (below(2))
+		*(u16 *)a = DOMID_SELF;
+	if (below(2))
+		((u16 *)a)[1] = DOMID_SELF;
+}
+
+static void gen_grant(struct call *c)
+{
+	u64 *a = &args[288];
+
+	do /* dumping the table only fills the console */
+		c->arg[0] = below(14);
+	while (c->arg[0] == GNTTABOP_dump_table);
+	c->arg[1] = (u64)a;
+	c->arg[2] = below(8) ? below(3) : junk();
+	for (unsigned int i = 0; i < 16; i++)
+		a[i] = below(3) ? window() : below(2) ? below(20) | below(40) << 32 : frame();
+	if (c->arg[0] == GNTTABOP_map_grant_ref) {
+		struct gnttab_map_grant_ref *m = (void *)a;
+
+		m->host_addr = below(2) ? window() : entry_place();
+		m->flags = below(64) | (below(8) ? 0 : junk());
+		m->ref = below(24);
+		m->dom = below(4) ? 0 : domain();
+	} else if (c->arg[0] == GNTTABOP_setup_table) {
+		struct gnttab_setup_table *s = (void *)a;
+
+		s->dom = domain();
+		s->nr_frames = below(70);
+		set_xen_guest_handle(s->frame_list, (xen_pfn_t *)pointer());
+	}
+}
+
+static void gen_vcpu_op(struct call *c)
+{
+	static const u8 cmds[] = { VCPUOP_is_up, VCPUOP_get_runstate_info, VCPUOP_register_runstate_memory_area,
+		VCPUOP_set_periodic_timer, VCPUOP_stop_periodic_timer, VCPUOP_set_singleshot_timer,
+		VCPUOP_stop_singleshot_timer, VCPUOP_send_nmi, VCPUOP_get_physid, VCPUOP_register_vcpu_time_memory_area,
+		VCPUOP_initialise, 14, 99 };
+
+	c->arg[0] = cmds[below(ARRAY_SIZE(cmds))];
+	c->arg[1] = below(8) ? below(2) : junk();
+	c->arg[2] = below(2) ? pointer() : 0;
+	fill_args();
+}
+
+static void gen_sched(struct call *c)
+{
+	static const u8 cmds[] = { SCHEDOP_yield, SCHEDOP_poll, SCHEDOP_remote_shutdown, SCHEDOP_pin_override, 8, 99 };
+	struct sched_poll *p = (void *)&args[320];
+
+	c->arg[0] = cmds[below(ARRAY_SIZE(cmds))];
+	c->arg[1] = (u64)p;
+	set_xen_guest_handle(p->ports, (evtchn_port_t *)pointer());
+	p->nr_ports = below(8) ? below(4) : junk();
+	p->timeout = 1 + below(1000);
+	if (c->arg[0] == SCHEDOP_pin_override)
+		*(int *)p = (int)below(4) - 1;
+}
+
+static void gen_cpu_state(struct call *c)
+{
+	switch (below(6)) {
+	case 0:
+		c->nr = __HYPERVISOR_set_gdt;
+		args[340] = frame();
+		args[341] = frame();
+		c->arg[0] = below(8) ? (u64)&args[340] : pointer();
+		c->arg[1] = below(2) ? below(1025) : junk();
+		break;
+	case 1:
+		c->nr = __HYPERVISOR_update_descriptor;
+		c->arg[0] = frame() * PAGE_SIZE + below(512) * 8;
+		c->arg[1] = below(2) ? next() : 0x00affa000000ffff ^ 1UL << below(64);
+		break;
+	case 2:
+		c->nr = __HYPERVISOR_set_debugreg;
+		c->arg[0] = below(9);
+		c->arg[1] = c->arg[0] < 4 ? window() : below(2) ? 0x400 | (next() & 0xffff00ff) : junk();
+		break;
+	case 3:
+		c->nr = __HYPERVISOR_get_debugreg;
+		c->arg[0] = junk();
+		break;
+	case 4:
+		c->nr = __HYPERVISOR_set_segment_base;
+		c->arg[0] = below(5);
+		c->arg[1] = junk();
+		break;
+	default:
+		c->nr = __HYPERVISOR_fpu_taskswitch;
+		c->arg[0] = below(2);
+	}
+}
+
+static void gen_other(struct call *c)
+{
+	/* Without those that have cases of their own, end the run, or change where traps go. */
+	static const u8 nr[] = { 9, 11, 15, 16, 17, 19, 21, 22, 27, 28, 31, 33, 33, 33, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 48,
+		55, 60, 63 };
+
+	c->nr = nr[below(ARRAY_SIZE(nr))];
+	fill_args();
+	for (unsigned int i = 0; i < 6; i++)
+		c->arg[i] = below(3) ? junk() : pointer();
+	if (c->nr == __HYPERVISOR_physdev_op || c->nr == __HYPERVISOR_xen_version || c->nr == __HYPERVISOR_sysctl) {
+		c->arg[0] = below(40);
+		c->arg[1] = pointer();
+	} else if (c->nr == __HYPERVISOR_set_timer_op) {
+		c->arg[0] = below(2) ? now() + below(1000000) : junk();
+	} else if (c->nr == __HYPERVISOR_update_va_mapping_otherdomain) {
+		c->arg[0] = window();
+		c->arg[1] = entry();
+	}
+}
+
+static void gen_platform(struct call *c)
+{
+	struct xen_platform_op *op = (void *)&args[16];
+
+	fill_args();
+	c->nr = __HYPERVISOR_platform_op;
+	c->arg[0] = (u64)op;
+	op->interface_version = below(8) ? XENPF_INTERFACE_VERSION : junk();
+	do
+		op->cmd = below(70);
+	while (op->cmd == XENPF_enter_acpi_sleep || op->cmd == XENPF_cpu_offline);
+}
+
+static void generate(struct call *c)
+{
+	static void (*const gen[])(struct call *) = { [__HYPERVISOR_mmu_update] = gen_mmu_update,
+		[__HYPERVISOR_mmuext_op] = gen_mmuext, [__HYPERVISOR_memory_op] = gen_memory_op,
+		[__HYPERVISOR_event_channel_op] = gen_event, [__HYPERVISOR_grant_table_op] = gen_grant,
+		[__HYPERVISOR_vcpu_op] = gen_vcpu_op, [__HYPERVISOR_sched_op] = gen_sched };
+	static const u8 nr[] = { 1, 1, 1, 26, 26, 26, 12, 12, 32, 32, 20, 20, 24, 29, 14, 14 };
+
+	*c = (struct call){ 0 };
+	switch (below(20)) {
+	case 0:
+	case 1:
+		gen_other(c);
+		break;
+	case 2:
+	case 3:
+		gen_cpu_state(c);
+		break;
+	case 4:
+		gen_platform(c);
+		break;
+	default:
+		c->nr = nr[below(ARRAY_SIZE(nr))];
+		if (c->nr == __HYPERVISOR_update_va_mapping) {
+			c->arg[0] = window();
+			c->arg[1] = entry();
+			c->arg[2] = below(2) ? below(8) : pointer();
+		} else {
+			gen[c->nr](c);
+		}
+	}
+}
+
+static u64 longest;
+
+static void timed(unsigned long n, const struct call *c)
+{
+	u64 time = now();
+
+	TRY(HYPERCALL_NR(c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]));
+	time = now() - time;
+	if (time > longest) {
+		longest = time;
+		if (time > 10000000)
+			print("note: call %lu, %lu(%lx, %lx, %lx, %lx), took %lu ms\n", n, c->nr, c->arg[0], c->arg[1],
+				c->arg[2], c->arg[3], time / 1000000);
+	}
+}
+
+/* Several calls in one; they share the structures. */
+static void do_batch(void)
+{
+	struct multicall_entry *m = batch;
+	unsigned int n = 1 + below(6);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct call c;
+
+		generate(&c);
+		m[i].op = c.nr;
+		memcpy(m[i].args, c.arg, sizeof(c.arg));
+	}
+	HYPERCALL(multicall, m, n);
+}
+
+/* What needs no hypercall: stores into entries and pages, selectors. */
+static void do_directly(void)
+{
+	u64 e = entry();
+	u64 *w = windows[below(PAGES)] + below(512);
+	u64 *p = below(2) ? window_pte[below(PAGES)] : w;
+
+	switch (below(6)) {
+	case 0:
+		TRY(*(volatile u64 *)p = e);
+		break;
+	case 1:
+		TRY(__atomic_exchange_n(p, e, __ATOMIC_SEQ_CST));
+		break;
+	case 2:
+		TRY(__asm__ volatile("lock orq %1, %0" : "+m"(*p) : "r"(e)));
+		break;
+	case 3:
+		TRY(*(volatile u8 *)p = e);
+		break;
+	case 4:
+		TRY(__asm__ volatile("mov %w0, %%es\n\tmov %w1, %%es" : : "r"((unsigned int)e & 0xffff), "r"(0)));
+		break;
+	default:
+		TRY((void)*(volatile u64 *)w);
+	}
+}
+
+/* --- Around them -------------------------------------------------------------------------------------------- */
+
+static void setup(void)
+{
+	struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = 1 };
+	unsigned long frames[1];
+	grant_entry_v1_t *grants = window_alloc();
+
+	batch = page_alloc();
+	args = page_alloc();
+	/* What runs over the end of the structures finds no memory. */
+	page_set_flags(page_alloc(), 0);
+	for (unsigned int i = 0; i < PAGES; i++) {
+		pages[i] = page_alloc();
+		page_mfn[i] = virt_to_mfn(pages[i]);
+		map_at(pages[i], 0);
+		windows[i] = window_alloc();
+		window_pte[i] = entry_of(windows[i], 1);
+		window_entry[i] = entry_maddr(windows[i], 1);
+		map_at(windows[i], i % 3 ? pte(page_mfn[i], PTE_KERN) : 0);
+	}
+	set_xen_guest_handle(s.frame_list, frames);
+	HYPERCALL(grant_table_op, GNTTABOP_setup_table, &s, 1);
+	map_at(grants, pte(frames[0], PTE_KERN));
+	for (unsigned int i = 0; i < 24; i++)
+		grants[i] = (grant_entry_v1_t){ 1 | below(2) << 2 | (i % 8 ? 0 : below(256)), 0, frame() };
+}
+
+/* The hypervisor still answers, and keeps its own. */
+static void self_check(void)
+{
+	void *w = page_alloc();
+	unsigned long mfn = virt_to_mfn(page_alloc());
+	struct sched_poll p = { .timeout = now() + 1000000 };
+	struct xen_machphys_mapping m;
+	u64 *t = table_alloc();
+
+	state_restore();
+	check(HYPERCALL(xen_version, 0, NULL) >> 16 == 4, "version", "%lx", HYPERCALL(xen_version, 0, NULL));
+	expect("mapping", map_at(w, pte(mfn, PTE_KERN)), 0);
+	expect_trap("store through it", try_write(w, 1), NO_TRAP);
+	expect_error("the hypervisor's frame", map_at(w, pte(0x200, PTE_KERN)));
+	expect("pin", mmuext(MMUEXT_PIN_L1_TABLE, virt_to_mfn(t), 0), 0);
+	expect("unpin", mmuext(MMUEXT_UNPIN_TABLE, virt_to_mfn(t), 0), 0);
+	expect("poll", HYPERCALL(sched_op, SCHEDOP_poll, &p), 0);
+	expect("memory_op", HYPERCALL(memory_op, XENMEM_machphys_mapping, &m), 0);
+	expect_trap("trap", TRY(__asm__ volatile("ud2")), TRAP_UD);
+}
+
+void guest_main(void)
+{
+	unsigned long total = option("count", 1000000), from = option("from", 0), shown = 0;
+
+	rng ^= option("seed", 1) * 0x9e3779b97f4a7c15;
+	setup();
+	for (unsigned long n = 0; n < total; n++) {
+		struct call c;
+
+		if (n * 10 / total != shown) {
+			shown = n * 10 / total;
+			print("note: %lu of %lu calls, %lu traps\n", n, total, this_vcpu()->traps);
+		}
+		switch (below(10)) {
+		case 0:
+			TRY(do_batch());
+			break;
+		case 1:
+			do_directly();
+			break;
+		default:
+			generate(&c);
+			if (from && n >= from)
+				print("%lu: %lu(%lx, %lx, %lx, %lx)\n", n, c.nr, c.arg[0], c.arg[1], c.arg[2], c.arg[3]);
+			timed(n, &c);
+		}
+		if (n % 64 == 0)
+			HYPERCALL(set_debugreg, 7, 0x400);
+	}
+	/* With pauses that other work on a test machine may cause. */
+	check(longest < 3000000000, "no call takes long", "%lu us at most", longest / 1000);
+	self_check();
+}
