@@ -19,6 +19,7 @@
 #define L1_ECX_HYPERVISOR B(31)
 /* Leaf 1 edx: FPU DE TSC MSR PAE CX8 SEP CMOV PAT CLFLUSH MMX FXSR SSE SSE2. */
 #define L1_EDX (B(0) | B(2) | B(4) | B(5) | B(6) | B(8) | B(11) | B(15) | B(16) | B(19) | B(23) | B(24) | B(25) | B(26))
+#define L1_EDX_SEP  B(11)
 #define L1_EDX_DOM0 (B(7) | B(9) | B(14)) /* MCE APIC MCA: it handles the machine's */
 /* Leaf 7 ebx: BMI1 BMI2 ERMS RDSEED ADX CLFLUSHOPT CLWB SHA; with AVX: AVX2; AVX-512 family. */
 #define L7_EBX (B(3) | B(8) | B(9) | B(18) | B(19) | B(23) | B(24) | B(29))
@@ -60,6 +61,15 @@ static void hypervisor_leaf(struct vcpu *v, u32 leaf, u32 sub, u32 *r)
 	}
 }
 
+/* In long mode, which 32-bit guests run in too, SYSENTER does not exist on AMD and Hygon (APM 3, SYSENTER). */
+static bool has_sysenter(void)
+{
+	u32 a, b, c, d;
+
+	cpuid_count(0, 0, &a, &b, &c, &d);
+	return b != 0x68747541 && b != 0x6f677948; /* "Auth", "Hygo" */
+}
+
 static void leaf_1(struct vcpu *v, u32 *r)
 {
 	r[1] = (r[1] & 0x0000ff00) | (u32)v->vcpu_id << 25; /* CLFLUSH size, APIC id */
@@ -67,6 +77,8 @@ static void leaf_1(struct vcpu *v, u32 *r)
 	if (xfeature_mask)
 		r[2] |= L1_ECX_OSXSAVE;
 	r[3] &= L1_EDX | (is_hardware_domain(v->domain) ? L1_EDX_DOM0 : 0);
+	if (!has_sysenter())
+		r[3] &= ~L1_EDX_SEP;
 }
 
 static void leaf_7(u32 sub, u32 *r)
