@@ -11,7 +11,7 @@ static void idle_wait(void)
 	if (softirq_pending(smp_processor_id()))
 		local_irq_enable();
 	else
-		safe_halt();
+		cpu_idle();
 }
 
 noreturn void idle_loop(void)

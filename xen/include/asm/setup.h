@@ -62,6 +62,7 @@ void time_init(void);
 void time_init_late(void);
 int construct_dom0(const struct boot_module *kernel, const struct boot_module *initrd);
 void apply_alternatives(void);
+void cstate_init_keys(void);
 void setup_idle_domain(void);
 
 noreturn void __start_xen(u32 magic, u32 info);

@@ -269,6 +269,8 @@ void context_saved(struct vcpu *prev);
 /* Write lazily kept registers of v back to memory, wherever they are. */
 void sync_vcpu_execstate(struct vcpu *v);
 noreturn void continue_running(struct vcpu *same);
+/* Halt until an interrupt; called and returns as safe_halt(). */
+void cpu_idle(void);
 /* A running vCPU must look at its events again. */
 void vcpu_kick(struct vcpu *v);
 /* Includes the shared_info page. Undoes itself when it fails. */

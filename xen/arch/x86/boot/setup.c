@@ -147,6 +147,7 @@ static noreturn void start_on_own_stack(void)
 	msi_init();
 	keyhandler_init();
 	page_alloc_init_keys();
+	cstate_init_keys();
 	scheduler_init();
 	setup_system_domains();
 	set_current(per_cpu(idle_vcpu, 0));

@@ -16,7 +16,11 @@ struct ptwr {
 	struct cpu_user_regs *regs;
 	struct insn in;
 	unsigned int size;
-	u64 operand; /* source register or immediate */
+	u64 operand;  /* source register or immediate */
+	/* What the instruction does beside its store; takes effect when that has been accepted. */
+	int reg;      /* register that receives `reg_val`, -1 = none */
+	u64 reg_val;
+	u64 rflags;
 };
 
 static u64 size_mask(unsigned int size)
@@ -43,9 +47,9 @@ static void set_reg(struct cpu_user_regs *regs, unsigned int n, u64 val, unsigne
 		*r = (*r & ~size_mask(size)) | (val & size_mask(size));
 }
 
-static void set_flag(struct cpu_user_regs *regs, u64 flag, bool on)
+static void set_flag(struct ptwr *p, u64 flag, bool on)
 {
-	regs->rflags = on ? regs->rflags | flag : regs->rflags & ~flag;
+	p->rflags = on ? p->rflags | flag : p->rflags & ~flag;
 }
 
 #define EFLAGS_ZF 0x40
@@ -53,45 +57,53 @@ static void set_flag(struct cpu_user_regs *regs, u64 flag, bool on)
 #define EFLAGS_PF 0x04
 #define EFLAGS_OF 0x800
 
-static void set_logic_flags(struct cpu_user_regs *regs, u64 res, unsigned int size)
+static void set_logic_flags(struct ptwr *p, u64 res)
 {
-	set_flag(regs, X86_EFLAGS_CF, false);
-	set_flag(regs, EFLAGS_OF, false);
-	set_flag(regs, EFLAGS_ZF, !(res & size_mask(size)));
-	set_flag(regs, EFLAGS_SF, res >> (size * 8 - 1) & 1);
-	set_flag(regs, EFLAGS_PF, !(__builtin_popcount(res & 0xff) & 1));
+	set_flag(p, X86_EFLAGS_CF, false);
+	set_flag(p, EFLAGS_OF, false);
+	set_flag(p, EFLAGS_ZF, !(res & size_mask(p->size)));
+	set_flag(p, EFLAGS_SF, res >> (p->size * 8 - 1) & 1);
+	set_flag(p, EFLAGS_PF, !(__builtin_popcount(res & 0xff) & 1));
 }
 
-/* What the store leaves in memory that holds `old`; updates registers and flags. False: unknown. */
+static void result_reg(struct ptwr *p, unsigned int n, u64 val)
+{
+	p->reg = n;
+	p->reg_val = val;
+}
+
+/* What the store leaves in memory that holds `old`, and what else happens. False: unknown. */
 static bool compute(struct ptwr *p, u64 old, u64 *new, bool *write)
 {
 	struct insn *in = &p->in;
 	u64 src = p->operand, bit;
 
 	*write = true;
+	p->reg = -1;
+	p->rflags = p->regs->rflags;
 	switch (in->opcode) {
 	case 0x89: case 0xc7: case 0x88: case 0xc6: case 0x0fc3: /* mov, movnti */
 		*new = src;
 		return true;
 	case 0x87: case 0x86: /* xchg */
 		*new = src;
-		set_reg(p->regs, in->reg, old, p->size);
+		result_reg(p, in->reg, old);
 		return true;
 	case 0x0fb1: case 0x0fb0: /* cmpxchg */
 		if ((old & size_mask(p->size)) == (p->regs->rax & size_mask(p->size))) {
 			*new = src;
-			set_logic_flags(p->regs, 0, p->size);
+			set_logic_flags(p, 0);
 		} else {
-			set_logic_flags(p->regs, 1, p->size);
-			set_reg(p->regs, 0, old, p->size);
+			set_logic_flags(p, 1);
+			result_reg(p, 0, old);
 			*write = false;
 		}
 		return true;
 	case 0x01: case 0x0fc1: /* add, xadd: flags of an addition to an entry mean nothing */
 		*new = old + src;
 		if (in->opcode == 0x0fc1)
-			set_reg(p->regs, in->reg, old, p->size);
-		set_logic_flags(p->regs, *new, p->size);
+			result_reg(p, in->reg, old);
+		set_logic_flags(p, *new);
 		return true;
 	case 0x09: case 0x08:
 		*new = old | src;
@@ -112,7 +124,7 @@ static bool compute(struct ptwr *p, u64 old, u64 *new, bool *write)
 		break;
 	case 0x0fab: case 0x0fb3: case 0x0fbb: case 0x0fba: /* bts btr btc */
 		bit = 1ULL << (src & (p->size * 8 - 1));
-		set_flag(p->regs, X86_EFLAGS_CF, old & bit);
+		set_flag(p, X86_EFLAGS_CF, old & bit);
 		switch (in->opcode == 0x0fba ? in->reg & 7 : in->opcode >> 3 & 7) {
 		case 5: *new = old | bit; break;
 		case 6: *new = old & ~bit; break;
@@ -123,8 +135,35 @@ static bool compute(struct ptwr *p, u64 old, u64 *new, bool *write)
 	default:
 		return false;
 	}
-	set_logic_flags(p->regs, *new, p->size);
+	set_logic_flags(p, *new);
 	return true;
+}
+
+/*
+ * The usual case in a few steps: mov or xchg of a 64-bit register and (register), without prefix or
+ * displacement. False: look closer.
+ */
+static always_inline bool decode_plain(struct ptwr *p, struct cpu_user_regs *regs, unsigned long addr)
+{
+	struct insn *in = &p->in;
+	u64 code;
+	u8 modrm;
+
+	if (!get_guest_u64(&code, (const void *)regs->rip, 1))
+		return false;
+	modrm = code >> 16;
+	/* REX.W with R and B at will; 87 or 89; mod 0, but neither SIB nor rip-relative. */
+	if ((code & 0xfa) != 0x48 || ((code >> 8 & 0xff) != 0x87 && (code >> 8 & 0xff) != 0x89) ||
+		modrm >= 0x40 || (modrm & 7) == 4 || (modrm & 7) == 5)
+		return false;
+	in->opcode = code >> 8 & 0xff;
+	in->reg = (modrm >> 3 & 7) | (code & 4 ? 8 : 0);
+	in->ea = *insn_reg(regs, (modrm & 7) | (code & 1 ? 8 : 0));
+	in->len = 3;
+	p->regs = regs;
+	p->size = 8;
+	p->operand = *insn_reg(regs, in->reg);
+	return in->ea == addr && !(addr & 7);
 }
 
 static bool decode(struct ptwr *p, struct cpu_user_regs *regs, unsigned long addr)
@@ -157,7 +196,6 @@ static bool decode(struct ptwr *p, struct cpu_user_regs *regs, unsigned long add
 int pv_emulate_ptwr(struct cpu_user_regs *regs, unsigned long addr)
 {
 	struct domain *d = current->domain;
-	struct cpu_user_regs saved = *regs;
 	struct ptwr p;
 	pte_t *l1e, *target, old, new;
 	struct page_info *pg;
@@ -175,25 +213,24 @@ int pv_emulate_ptwr(struct cpu_user_regs *regs, unsigned long addr)
 		(pg->type_info & (PGT_type_mask | PGT_validated)) != (PGT_l1 | PGT_validated) ||
 		!(pg->type_info & PGT_count_mask))
 		goto out;
-	if (!decode(&p, regs, addr))
+	if (!decode_plain(&p, regs, addr) && !decode(&p, regs, addr))
 		goto out;
 
 	target = (pte_t *)((char *)page_to_virt(pg) + (p.in.ea & ~PAGE_MASK & ~7UL));
 	shift = (p.in.ea & 7) * 8;
 	do {
-		*regs = saved;
 		old = READ_ONCE(*target);
 		if (!compute(&p, old >> shift, &val, &write))
 			goto out;
 		new = (old & ~(size_mask(p.size) << shift)) | (val & size_mask(p.size)) << shift;
 		/* The CPU may set accessed or dirty meanwhile: what was read must still be there. */
 	} while (write && old != READ_ONCE(*target));
-	if (write && mod_l1_entry(target, new, false, d)) {
-		*regs = saved;
+	if (write && mod_l1_entry(target, new, false, d))
 		goto out;
-	}
+	if (p.reg >= 0)
+		set_reg(regs, p.reg, p.reg_val, p.size);
 	regs->rip += p.in.len;
-	regs->rflags &= ~(u64)X86_EFLAGS_RF;
+	regs->rflags = p.rflags & ~(u64)X86_EFLAGS_RF;
 	done = 1;
 out:
 	spin_unlock(&d->arch.mm_lock);
