@@ -360,7 +360,9 @@ static void debug_registers(void)
 	expect("for reading too", HYPERCALL(set_debugreg, 7, 0x70003 | 0x400), 0);
 	trap = TRY(watched++);
 	print("note: watchpoint: trap %u\n", trap);
+	HYPERCALL(set_debugreg, 7, 0x400);
 	watched = ss;
+	HYPERCALL(set_debugreg, 7, 0x70003 | 0x400);
 	any_trap("mov ss, int3", TRY(__asm__ volatile("mov %0, %%ss\n\tint3" : : "m"(watched))));
 	any_trap("mov ss, int 0x80", TRY(__asm__ volatile("mov %0, %%ss\n\tint $0x80" : : "m"(watched))));
 	any_trap("mov ss, icebp", TRY(__asm__ volatile("mov %0, %%ss\n\t.byte 0xf1" : : "m"(watched))));
