@@ -310,8 +310,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 		write_ptbase(next);
 	} else {
 		load_state(next);
-		if (next->dirty_cpu != smp_processor_id())
-			update_vcpu_system_time(next);
+		update_vcpu_system_time(next); /* nothing to do unless it missed a calibration */
 	}
 	if (!is_idle_vcpu(prev) && prev->domain != next->domain)
 		leave_address_space(prev);
