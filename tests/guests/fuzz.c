@@ -237,7 +237,8 @@ static void gen_vcpu_op(struct call *c)
 static void gen_sched(struct call *c)
 {
 	static const u8 cmds[] = { SCHEDOP_yield, SCHEDOP_poll, SCHEDOP_remote_shutdown, SCHEDOP_pin_override, 8, 99 };
-	struct sched_poll *p = (void *)&args[320];
+	/* A time overwritten with 0 would mean to wait for ever. */
+	struct sched_poll *p = (void *)&batch[16];
 
 	c->arg[0] = cmds[below(ARRAY_SIZE(cmds))];
 	c->arg[1] = (u64)p;
