@@ -88,12 +88,16 @@ static int map_one(unsigned long va, unsigned long mfn, unsigned long flags, uns
 	return 0;
 }
 
+static DEFINE_SPINLOCK(map_lock, LOCK_RANK_XENMAP);
+
 int map_pages_to_xen(unsigned long va, mfn_t mfn, unsigned long nr, unsigned long flags)
 {
 	int rc = 0;
 
+	spin_lock(&map_lock);
 	for (unsigned long i = 0; i < nr && !rc; i++)
 		rc = map_one(va + i * PAGE_SIZE, mfn_x(mfn) + i, flags, 0);
+	spin_unlock(&map_lock);
 	return rc;
 }
 
