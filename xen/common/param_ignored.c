@@ -69,3 +69,18 @@ ignored_param("tmem_dedup");
 ignored_param("tmem_lock");
 ignored_param("tmem_shared_auth");
 ignored_param("tmem_tze");
+
+/* Parts that are not there yet: trace buffers, NUMA placement, IOMMU, hardware guests, TSC emulation. */
+ignored_param("tbuf_size");
+ignored_param("numa");
+ignored_param("msi");
+ignored_param("nomce");
+ignored_param("mce");
+ignored_param("cpuinfo");
+ignored_param("debugtrace");
+ignored_param("debug_stack_lines");
+ignored_param("iommu");
+ignored_param("xsave");
+ignored_param("hap");
+ignored_param("tsc_unstable");
+ignored_param("softtsc");

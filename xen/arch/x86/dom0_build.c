@@ -359,6 +359,8 @@ static int __init build(struct layout *l, const struct boot_module *kernel, cons
 		rc = elf_load(&l->image, load_segment, l);
 	if (buf)
 		free_xenheap_pages(buf, order);
+	if (!rc && kernel_image_has_note(&l->image, XEN_ELFNOTE_HYPERCALL_PAGE))
+		pv_fill_hypercall_page(pfn_ptr(l, (l->image.hypercall_page - l->v_base) >> PAGE_SHIFT));
 	if (!rc)
 		rc = populate_rest(l);
 	if (rc)

@@ -63,24 +63,25 @@ static unsigned int opt_dom0_max_vcpus_min = 1, opt_dom0_max_vcpus = ~0u;
 /* dom0_max_vcpus=<n> or <min>-<max>, either end open. */
 static int __init parse_dom0_max_vcpus(const char *s)
 {
+	unsigned int lo = 1, hi = ~0u;
 	const char *end = s;
 
-	if (*s != '-')
-		opt_dom0_max_vcpus_min = opt_dom0_max_vcpus = strtoull(s, &end, 0);
-	if (end == s && *s != '-')
-		return -EINVAL;
-	if (*end == '-') {
-		s = end + 1;
-		opt_dom0_max_vcpus = ~0u;
-		if (*s) {
-			opt_dom0_max_vcpus = strtoull(s, &end, 0);
-			if (end == s)
-				return -EINVAL;
-		} else {
-			end = s;
-		}
+	if (*s != '-') {
+		lo = hi = strtoull(s, &end, 0);
+		if (end == s)
+			return -EINVAL;
 	}
-	return *end || !opt_dom0_max_vcpus ? -EINVAL : 0;
+	if (*end == '-') {
+		s = ++end;
+		hi = *s ? strtoull(s, &end, 0) : ~0u;
+		if (*s && end == s)
+			return -EINVAL;
+	}
+	if (*end || !lo || hi < lo)
+		return -EINVAL;
+	opt_dom0_max_vcpus_min = lo;
+	opt_dom0_max_vcpus = hi;
+	return 0;
 }
 custom_param("dom0_max_vcpus", parse_dom0_max_vcpus);
 

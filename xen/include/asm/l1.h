@@ -35,7 +35,7 @@ static always_inline int get_l1_ref(pte_t e, struct domain *owner)
 {
 	struct page_info *pg = mfn_to_page(_mfn(pte_mfn(e)));
 
-	if (unlikely(e & pte_bad_bits) || unlikely(!mfn_valid(_mfn(pte_mfn(e)))) ||
+	if (unlikely(!mfn_valid(_mfn(pte_mfn(e)))) ||
 		unlikely(!get_owned_page(pg, (u32)virt_to_mfn_direct(owner))))
 		return get_l1_target(e, owner);
 	if (!(e & _PAGE_RW) || likely(get_writable(pg)))
@@ -88,8 +88,6 @@ static always_inline int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, str
 		new = (new & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER;
 		/* Same frame, same rights to it: no reference changes. */
 		if (!((old ^ new) & (PTE_ADDR_MASK | _PAGE_PRESENT | _PAGE_RW | _PAGE_GRANT))) {
-			if (unlikely(new & pte_bad_bits))
-				return -EINVAL;
 			write_pte(p, old, new, preserve_ad);
 			return 0;
 		}

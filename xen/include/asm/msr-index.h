@@ -20,6 +20,7 @@
 #define MSR_X2APIC_FIRST      0x800
 #define MSR_X2APIC_LAST       0x8ff
 #define MSR_IA32_XSS          0xda0
+#define MSR_XEN_HYPERCALL     0x40000000 /* ours, see CPUID leaf 0x40000002 */
 #define MSR_EFER              0xc0000080
 #define EFER_SCE (1UL << 0)
 #define EFER_LME (1UL << 8)

@@ -38,8 +38,6 @@ int get_l1_target(pte_t e, struct domain *owner);
 void put_l1_target(pte_t e);
 /* The rest of get_l1_ref() when a page that has its general reference is no writable page yet. */
 int get_l1_writable_slow(struct page_info *pg);
-/* Bits that no entry may have: reserved by the CPU. */
-#define pte_bad_bits (~(PTE_ADDR_MASK | 0xfffUL | _PAGE_NX | 0x7ffUL << 52))
 /* What of a guest's entry is kept, and what the hypervisor adds. */
 static always_inline pte_t adjust_l1e(pte_t e)
 {

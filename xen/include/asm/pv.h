@@ -34,6 +34,10 @@ void pv_update_syscall_frame(struct vcpu *v);
 /* Switch between the guest's kernel and user mode: page tables and GS. */
 void pv_toggle_mode(struct vcpu *v);
 
+/* The stubs of pv/hypercall_page.c, into a page of the hypervisor's view. */
+void pv_fill_hypercall_page(void *page);
+bool pv_write_hypercall_msr(struct vcpu *v, u64 val);
+
 /* Descriptor tables: pv/descriptor.c. */
 int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries);
 void pv_destroy_gdt(struct vcpu *v);

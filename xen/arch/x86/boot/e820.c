@@ -102,6 +102,7 @@ void __init e820_setup(void)
 {
 	sanitise(&e820_raw, &e820);
 	e820_raw = e820;
+	cut_ram_above(&e820, DIRECTMAP_END - DIRECTMAP_START);
 	if (opt_mem)
 		cut_ram_above(&e820, opt_mem);
 	if (opt_availmem)

@@ -29,8 +29,6 @@ int get_l1_target(pte_t e, struct domain *owner)
 
 	if (!(e & _PAGE_PRESENT))
 		return 0;
-	if (unlikely(e & pte_bad_bits))
-		return -EINVAL;
 	if (unlikely(!mfn_valid(mfn)))
 		return iomem_access_permitted(owner, mfn_x(mfn)) ? 0 : -EINVAL;
 	pg = mfn_to_page(mfn);
@@ -74,7 +72,7 @@ static u64 child_type(unsigned int level)
 /* The reference of an entry of level 2 to 4 on the table below. */
 static int get_table_target(pte_t e, unsigned int level, struct domain *d)
 {
-	if (unlikely((e & pte_bad_bits) || (e & _PAGE_PSE) || !mfn_valid(_mfn(pte_mfn(e)))))
+	if (unlikely((e & _PAGE_PSE) || !mfn_valid(_mfn(pte_mfn(e)))))
 		return -EINVAL;
 	return get_page_and_type(mfn_to_page(_mfn(pte_mfn(e))), d, child_type(level));
 }
@@ -271,7 +269,7 @@ int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, s
 	if (new & _PAGE_PRESENT) {
 		new |= _PAGE_USER;
 		if (!((old ^ new) & (PTE_ADDR_MASK | _PAGE_PRESENT)) &&
-			!(new & (pte_bad_bits | _PAGE_PSE))) {
+			!(new & _PAGE_PSE)) {
 			write_pte(p, old, new, preserve_ad);
 			return 0;
 		}

@@ -75,6 +75,8 @@ bool pv_wrmsr(struct vcpu *v, u32 msr, u64 val)
 	u64 cur;
 
 	switch (msr) {
+	case MSR_XEN_HYPERCALL:
+		return pv_write_hypercall_msr(v, val);
 	case MSR_FS_BASE:
 		if (!is_canonical(val))
 			return false;
