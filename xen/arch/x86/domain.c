@@ -201,6 +201,8 @@ static int set_roots(struct vcpu *v, const vcpu_guest_context_t *c)
 	}
 	v->arch.cr3_kernel = mfn_to_maddr(kernel);
 	v->arch.cr3_user = c->ctrlreg[1] ? mfn_to_maddr(user) : 0;
+	if (v->arch.cr3_user && !mfn_eq(user, kernel))
+		((pte_t *)mfn_to_virt(mfn_x(user)))[L4_SLOT_MPT] = 0; /* see new_user_baseptr() */
 	return 0;
 }
 

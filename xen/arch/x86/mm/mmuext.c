@@ -78,8 +78,8 @@ static int change_kernel_root(struct vcpu *v, mfn_t new)
 	rc = get_page_and_type(mfn_to_page(new), v->domain, PGT_l4);
 	if (rc)
 		return rc;
-	if (VM_ASSIST(v->domain, m2p_strict)) /* it may have been an application's root */
-		((pte_t *)mfn_to_virt(mfn_x(new)))[L4_SLOT_MPT] = idle_l4[L4_SLOT_MPT];
+	/* It may have been an application's root, without the M2P. */
+	((pte_t *)mfn_to_virt(mfn_x(new)))[L4_SLOT_MPT] = idle_l4[L4_SLOT_MPT];
 	v->arch.cr3_kernel = mfn_to_maddr(new);
 	write_ptbase(v);
 	return retire_table(v, mfn_to_page(old));
@@ -122,7 +122,7 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
 	}
 	v->arch.cr3_user = (u64)op->arg1.mfn << PAGE_SHIFT;
 	/* Applications do not get to see the M2P, unless they share the kernel's root. */
-	if (v->arch.cr3_user && VM_ASSIST(d, m2p_strict) && v->arch.cr3_user != v->arch.cr3_kernel)
+	if (v->arch.cr3_user && v->arch.cr3_user != v->arch.cr3_kernel)
 		((pte_t *)maddr_to_virt(v->arch.cr3_user))[L4_SLOT_MPT] = 0;
 	return old ? retire_table(v, mfn_to_page(maddr_to_mfn(old))) : 0;
 }
