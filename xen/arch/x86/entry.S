@@ -198,7 +198,14 @@ ENTRY(cstar_entry) /* 32-bit application on AMD */
 	jmp test_all_events
 END(cstar_entry)
 
-ENTRY(sysenter_entry) /* on Intel; rcx was pushed on the entry stack */
+/*
+ * On Intel; rcx was pushed on the entry stack. SYSENTER clears IF and VM alone: with the application's
+ * DF our string instructions would go backwards, with its AC there would be no SMAP, and with its NT
+ * no iretq would work.
+ */
+ENTRY(sysenter_entry)
+	pushq $2
+	popfq
 	pop %rcx
 	SAVE_GPRS
 	sti
