@@ -16,9 +16,14 @@ static always_inline bool get_owned_page(struct page_info *pg, u32 owner)
 	u64 x = READ_ONCE(pg->count_info);
 
 	/* Below 2^31 references no second CPU can carry the count over meanwhile. */
-	return likely((u32)(x - 1) < 0x7fffffff && pg->owner == owner) &&
-		likely(__atomic_compare_exchange_n(&pg->count_info, &x, x + 1, false, __ATOMIC_SEQ_CST,
-			__ATOMIC_RELAXED) && pg->owner == owner);
+	if (unlikely((u32)(x - 1) >= 0x7fffffff || READ_ONCE(pg->owner) != owner) ||
+		unlikely(!__atomic_compare_exchange_n(&pg->count_info, &x, x + 1, false,
+			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+		return false;
+	if (likely(READ_ONCE(pg->owner) == owner))
+		return true;
+	put_page(pg); /* freed and given to another domain since we looked */
+	return false;
 }
 
 /* get_page_type(pg, PGT_writable) for a frame that is of this type already. */
