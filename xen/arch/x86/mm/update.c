@@ -57,7 +57,9 @@ bool guest_kernel_read(void *dst, unsigned long va, unsigned int n)
 				n - (PAGE_SIZE - off));
 	spin_lock(&d->arch.mm_lock);
 	p = guest_kernel_l1e(va);
-	if (p && (*p & _PAGE_PRESENT) && mfn_valid(_mfn(pte_mfn(*p)))) {
+	/* Only RAM has owners, and only RAM is in the direct map. */
+	if (p && (*p & _PAGE_PRESENT) && mfn_valid(_mfn(pte_mfn(*p))) &&
+		page_get_owner(mfn_to_page(_mfn(pte_mfn(*p))))) {
 		memcpy(dst, (char *)mfn_to_virt(pte_mfn(*p)) + off, n);
 		ok = true;
 	}
