@@ -132,6 +132,8 @@ void put_page_type(struct page_info *pg)
 				x &= ~PGT_validated;
 				nx = x - 1;
 			}
+			/* The entry is gone for other CPUs' walks before the clock is read. */
+			smp_mb();
 			pg->tlb_stamp = tlb_clock();
 		}
 		seen = cmpxchg(&pg->type_info, x, nx);
