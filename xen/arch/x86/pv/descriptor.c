@@ -54,10 +54,10 @@ int validate_segdesc_page(struct page_info *pg)
 void pv_destroy_gdt(struct vcpu *v)
 {
 	for (unsigned int i = 0; i < GDT_RESERVED_PAGE; i++) {
+		WRITE_ONCE(v->arch.gdt_ldt_l1[i], 0);
 		if (v->arch.gdt_frames[i])
 			put_page_and_type(mfn_to_page(_mfn(v->arch.gdt_frames[i])));
 		v->arch.gdt_frames[i] = 0;
-		v->arch.gdt_ldt_l1[i] = 0;
 	}
 	v->arch.gdt_ents = 0;
 }
@@ -145,10 +145,13 @@ void pv_invalidate_ldt(struct vcpu *v)
 	bool any = false;
 
 	for (unsigned int i = 0; i < 16; i++) {
-		if (!(l1[i] & _PAGE_PRESENT))
+		pte_t old = l1[i];
+
+		if (!(old & _PAGE_PRESENT))
 			continue;
-		put_page_and_type(mfn_to_page(_mfn(pte_mfn(l1[i]))));
-		l1[i] = 0;
+		/* First out of reach, then free for other uses: those flush what is older. */
+		WRITE_ONCE(l1[i], 0);
+		put_page_and_type(mfn_to_page(_mfn(pte_mfn(old))));
 		any = true;
 	}
 	if (any)
