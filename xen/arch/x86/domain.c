@@ -393,12 +393,10 @@ int domain_relinquish_resources(struct domain *d)
 	int rc = 0;
 
 	for_each_vcpu (d, v) {
-		spin_lock(&d->arch.mm_lock);
-		rc = drain_retired(v);
-		if (rc) {
-			spin_unlock(&d->arch.mm_lock);
+		rc = v->arch.retired ? finish_retired(v) : 0;
+		if (rc)
 			return rc;
-		}
+		spin_lock(&d->arch.mm_lock);
 		unmap_vcpu_info(v);
 		put_roots(v);
 		pv_destroy_gdt(v);

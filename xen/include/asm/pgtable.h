@@ -28,10 +28,14 @@ void devalidate_page(struct page_info *pg, u64 type, unsigned int n);
 int release_tree(struct page_info *pg);
 /*
  * Drop a general and a type reference of a table that was just unhooked. -ERESTART: v keeps it in
- * arch.retired; drain_retired() goes on and must have returned 0 before the next. mm_lock held.
+ * arch.retired; finish_retired() goes on and must have returned 0 before the next. mm_lock held.
  */
 int retire_table(struct vcpu *v, struct page_info *pg);
-int drain_retired(struct vcpu *v);
+/*
+ * Go on with v->arch.retired, which is set. Takes the mm_lock of the table's owner: after an update
+ * of another domain's tables that is not v's own. -ERESTART: call again.
+ */
+int finish_retired(struct vcpu *v);
 
 /* References of one entry. `owner`: whom the target frame must belong to. */
 int get_l1_target(pte_t e, struct domain *owner);

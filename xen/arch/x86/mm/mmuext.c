@@ -93,12 +93,12 @@ static int new_baseptr(struct mmuext_op *op, struct domain *d)
 int pv_new_baseptr(unsigned long mfn)
 {
 	struct domain *d = current->domain;
-	int rc;
+	int rc = current->arch.retired ? finish_retired(current) : 0;
 
+	if (rc)
+		return rc;
 	spin_lock(&d->arch.mm_lock);
-	rc = drain_retired(current);
-	if (!rc)
-		rc = change_kernel_root(current, _mfn(mfn));
+	rc = change_kernel_root(current, _mfn(mfn));
 	spin_unlock(&d->arch.mm_lock);
 	return rc;
 }
@@ -249,10 +249,13 @@ static int mmuext_one(struct mmuext_op *op, struct domain *d)
 		return -ENOSYS;
 	if (!mmuext_table[op->cmd].locked)
 		return mmuext_table[op->cmd].fn(op, d);
+	if (unlikely(current->arch.retired)) {
+		rc = finish_retired(current);
+		if (rc)
+			return rc;
+	}
 	spin_lock(&d->arch.mm_lock);
-	rc = unlikely(current->arch.retired) ? drain_retired(current) : 0;
-	if (likely(!rc))
-		rc = mmuext_table[op->cmd].fn(op, d);
+	rc = mmuext_table[op->cmd].fn(op, d);
 	spin_unlock(&d->arch.mm_lock);
 	return rc;
 }

@@ -172,8 +172,8 @@ long do_mmu_update(XEN_GUEST_HANDLE_PARAM(mmu_update_t) ureqs, unsigned int coun
 	rc = decode_domains(foreigndom, &u);
 	if (unlikely(rc))
 		return rc;
+	rc = unlikely(current->arch.retired) ? finish_retired(current) : 0;
 	spin_lock(&u.pt->arch.mm_lock);
-	rc = unlikely(current->arch.retired) ? drain_retired(current) : 0;
 	for (; i < count && !rc; i++) {
 		if (unlikely(i && hypercall_preempt_check())) {
 			rc = -ERESTART;

@@ -238,6 +238,19 @@ int release_tree(struct page_info *pg)
 	return 0;
 }
 
+/* The owner's mm_lock held. */
+static int drain_retired(struct vcpu *v)
+{
+	struct page_info *pg = v->arch.retired;
+	int rc = release_tree(pg);
+
+	if (!rc) {
+		v->arch.retired = NULL;
+		put_page_and_type(pg);
+	}
+	return rc;
+}
+
 int retire_table(struct vcpu *v, struct page_info *pg)
 {
 	ASSERT(!v->arch.retired);
@@ -245,15 +258,14 @@ int retire_table(struct vcpu *v, struct page_info *pg)
 	return drain_retired(v);
 }
 
-int drain_retired(struct vcpu *v)
+int finish_retired(struct vcpu *v)
 {
-	struct page_info *pg = v->arch.retired;
-	int rc = pg ? release_tree(pg) : 0;
+	struct domain *d = page_get_owner(v->arch.retired);
+	int rc;
 
-	if (pg && !rc) {
-		v->arch.retired = NULL;
-		put_page_and_type(pg);
-	}
+	spin_lock(&d->arch.mm_lock);
+	rc = drain_retired(v);
+	spin_unlock(&d->arch.mm_lock);
 	return rc;
 }
 
