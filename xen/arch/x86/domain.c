@@ -194,8 +194,8 @@ static int set_roots(struct vcpu *v, const vcpu_guest_context_t *c)
 		return rc;
 	if (c->ctrlreg[1]) {
 		rc = mfn_valid(user) ? get_page_and_type(mfn_to_page(user), d, PGT_l4) : -EINVAL;
-		if (rc) {
-			put_page_and_type(mfn_to_page(kernel));
+		if (rc) { /* what does not go at once goes before the caller's next operation */
+			(void)retire_table(current, mfn_to_page(kernel));
 			return rc;
 		}
 	}
@@ -206,13 +206,32 @@ static int set_roots(struct vcpu *v, const vcpu_guest_context_t *c)
 	return 0;
 }
 
-static void put_roots(struct vcpu *v)
+/* Give up a root of a vCPU that does not run, in steps: -ERESTART. mm_lock held. */
+static int put_root(u64 *cr3)
 {
-	if (v->arch.cr3_kernel)
-		put_page_and_type(mfn_to_page(maddr_to_mfn(v->arch.cr3_kernel)));
-	if (v->arch.cr3_user)
-		put_page_and_type(mfn_to_page(maddr_to_mfn(v->arch.cr3_user)));
-	v->arch.cr3_kernel = v->arch.cr3_user = 0;
+	struct page_info *pg = mfn_to_page(maddr_to_mfn(*cr3));
+	int rc = *cr3 ? release_tree(pg) : 0;
+
+	if (*cr3 && !rc) {
+		*cr3 = 0;
+		put_page_and_type(pg);
+	}
+	return rc;
+}
+
+/* The old ones go when the new ones are held: an initialised vCPU always has a root. */
+static int replace_roots(struct vcpu *v, const vcpu_guest_context_t *c)
+{
+	u64 kernel = v->arch.cr3_kernel, user = v->arch.cr3_user;
+	int rc = set_roots(v, c);
+
+	if (rc)
+		return rc;
+	if (kernel)
+		put_page_and_type(mfn_to_page(maddr_to_mfn(kernel)));
+	if (user)
+		put_page_and_type(mfn_to_page(maddr_to_mfn(user)));
+	return 0;
 }
 
 int arch_set_info_guest(struct vcpu *v, const vcpu_guest_context_t *c)
@@ -222,15 +241,14 @@ int arch_set_info_guest(struct vcpu *v, const vcpu_guest_context_t *c)
 
 	if (!context_is_sane(c))
 		return -EINVAL;
+	rc = current->arch.retired ? finish_retired(current) : 0;
+	if (rc)
+		return rc;
 	spin_lock(&d->arch.mm_lock);
-	if (v->is_initialised)
-		put_roots(v);
-	rc = set_roots(v, c);
-	if (!rc) {
-		rc = pv_set_gdt(v, c->gdt_frames, c->gdt_ents);
-		if (rc)
-			put_roots(v);
-	}
+	/* The roots last: their trees can be large, and nothing may fail once they are held. */
+	rc = pv_set_gdt(v, c->gdt_frames, c->gdt_ents);
+	if (!rc)
+		rc = replace_roots(v, c);
 	if (!rc) {
 		pv_invalidate_ldt(v);
 		v->arch.ldt_base = c->ldt_base;
@@ -374,52 +392,82 @@ static int relinquish_page(struct page_info *pg)
 	if (__atomic_fetch_and(&pg->type_info, ~PGT_pinned, __ATOMIC_SEQ_CST) & PGT_pinned)
 		put_page_and_type(pg);
 	if (pg->type_info & PGT_partial) {
-		unsigned int done = pg->nr_validated;
-
-		__atomic_and_fetch(&pg->type_info, ~PGT_partial, __ATOMIC_SEQ_CST);
-		devalidate_page(pg, pg->type_info & PGT_type_mask, done);
+		/* We stand for the user that release_tree() expects. With a user of its own the
+		 * table hangs in another one, which is visited too. */
+		__atomic_fetch_add(&pg->type_info, 1, __ATOMIC_SEQ_CST);
+		rc = release_tree(pg);
 		__atomic_fetch_sub(&pg->type_info, 1, __ATOMIC_SEQ_CST);
-		put_page(pg);
+		if (rc)
+			return rc;
 	}
 	if (__atomic_fetch_and(&pg->count_info, ~PGC_allocated, __ATOMIC_SEQ_CST) & PGC_allocated)
 		put_page(pg);
 	return 0;
 }
 
+/* A page is done: to the list's tail, marked. The caller holds a reference. */
+static void set_relinquished(struct domain *d, struct page_info *pg)
+{
+	spin_lock(&d->page_alloc_lock);
+	__atomic_fetch_or(&pg->count_info, PGC_relinquished, __ATOMIC_SEQ_CST);
+	page_list_del(pg, &d->page_list);
+	page_list_add_tail(pg, &d->page_list);
+	spin_unlock(&d->page_alloc_lock);
+}
+
+/*
+ * Each page once around, also those that the guest has given back and yet keeps by a pin. Those still
+ * mapped by others leave the list when these let go. -ERESTART.
+ */
+static int relinquish_memory(struct domain *d)
+{
+	int rc = 0;
+
+	while (!rc) {
+		struct page_info *pg;
+		bool got;
+
+		spin_lock(&d->page_alloc_lock);
+		pg = page_list_first(&d->page_list);
+		if (pg && (pg->count_info & PGC_relinquished))
+			pg = NULL;
+		got = pg && get_page(pg, d); /* else it is just being freed */
+		spin_unlock(&d->page_alloc_lock);
+		if (!pg)
+			break;
+		if (got) {
+			spin_lock(&d->arch.mm_lock);
+			rc = relinquish_page(pg);
+			spin_unlock(&d->arch.mm_lock);
+			if (!rc)
+				set_relinquished(d, pg);
+			put_page(pg);
+		}
+		if (!rc && hypercall_preempt_check())
+			rc = -ERESTART;
+	}
+	return rc;
+}
+
 int domain_relinquish_resources(struct domain *d)
 {
-	struct page_info *pg;
 	struct vcpu *v;
-	int rc = 0;
+	int rc;
 
 	for_each_vcpu (d, v) {
 		rc = v->arch.retired ? finish_retired(v) : 0;
 		if (rc)
 			return rc;
-		spin_lock(&d->arch.mm_lock);
 		unmap_vcpu_info(v);
-		put_roots(v);
+		spin_lock(&d->arch.mm_lock);
+		rc = put_root(&v->arch.cr3_kernel);
+		if (!rc)
+			rc = put_root(&v->arch.cr3_user);
 		pv_destroy_gdt(v);
 		pv_invalidate_ldt(v);
 		spin_unlock(&d->arch.mm_lock);
+		if (rc)
+			return rc;
 	}
-	/* Each page once around: those still mapped by others leave the list when these let go. */
-	while (!rc) {
-		spin_lock(&d->page_alloc_lock);
-		pg = page_list_first(&d->page_list);
-		while (pg && !(pg->count_info & PGC_allocated))
-			pg = page_list_next(pg);
-		if (pg && !get_page(pg, d))
-			pg = NULL;
-		spin_unlock(&d->page_alloc_lock);
-		if (!pg)
-			break;
-		spin_lock(&d->arch.mm_lock);
-		rc = relinquish_page(pg);
-		spin_unlock(&d->arch.mm_lock);
-		put_page(pg);
-		if (!rc && hypercall_preempt_check())
-			rc = -ERESTART;
-	}
-	return rc;
+	return relinquish_memory(d);
 }

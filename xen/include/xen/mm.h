@@ -53,6 +53,7 @@ struct page_info {
 #define PGC_broken     (1ULL << 61) /* never hand out (badpage=, offlined) */
 #define PGC_free       (1ULL << 60) /* in the page allocator: heads a free block of PGC_order */
 #define PGC_need_scrub (1ULL << 59) /* free, may hold a former owner's data and be in a TLB */
+#define PGC_relinquished (1ULL << 58) /* its owner died, and nothing of ours holds it any more */
 #define PGC_order_shift 32           /* free: log2 of the block's pages, or PGC_order_cached */
 #define PGC_order_mask  (63ULL << PGC_order_shift)
 #define PGC_order_cached 63u         /* in a CPU's cache of single pages */
