@@ -144,13 +144,13 @@ void do_debug(struct cpu_user_regs *regs)
 	unsigned long dr6;
 
 	__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
+	__asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL)); /* nothing for whoever is next */
 	if (!guest_mode(regs)) {
 		/* A guest's watchpoint hit by our access to its memory, or its TF at an entry. */
 		regs->rflags &= ~(u64)X86_EFLAGS_TF;
 		return;
 	}
 	current->arch.dr[6] = dr6;
-	__asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
 	pv_inject_trap(regs, X86_EXC_DB, 0);
 }
 

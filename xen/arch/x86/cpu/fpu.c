@@ -130,6 +130,7 @@ void fpu_set_fxsave(struct vcpu *v, const void *image)
 	memcpy(area, image, FXSAVE_SIZE);
 	if (xfeature_mask)
 		*(u64 *)(area + XSTATE_BV_OFFSET) = XSTATE_X87 | XSTATE_SSE;
+	v->dirty_cpu = NR_CPUS; /* what a CPU may still hold of it counts no more */
 }
 
 void fpu_restore(struct vcpu *v)
