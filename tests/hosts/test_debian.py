@@ -27,7 +27,7 @@ MACHINES = {
 # Units that may fail: xen.service asks for the list of domains, which is no part of what a dom0 kernel needs.
 MAY_FAIL = {"xen.service"}
 # What no kernel says when all is well.
-COMPLAINTS = r"WARNING:|BUG:|Oops|Call Trace|general protection|lockup|detected stall|I/O error|Hardware Error"
+COMPLAINTS = r"WARNING: CPU|BUG:|Oops|Call Trace|general protection|lockup|detected stall|I/O error|Hardware Error"
 
 
 def log_in(host, timeout=600):
