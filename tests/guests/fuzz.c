@@ -398,7 +398,8 @@ static void do_directly(void)
 		TRY(__atomic_exchange_n(p, e, __ATOMIC_SEQ_CST));
 		break;
 	case 2:
-		TRY(__asm__ volatile("lock orq %1, %0" : "+m"(*p) : "r"(e)));
+		/* Flags only: two frame numbers together may name a page that we need. */
+		TRY(__asm__ volatile("lock orq %1, %0" : "+m"(*p) : "r"(e & 0xfff)));
 		break;
 	case 3:
 		TRY(*(volatile u8 *)p = e);

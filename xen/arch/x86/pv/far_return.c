@@ -14,6 +14,7 @@
 
 #define OP_LRET 0xcb
 #define OP_IRET 0xcf
+#define SELECTOR_MASK 0xfffc /* of the error code: without the requested privilege */
 
 /* What ring 3 may change by iret: not IF, IOPL, VM, VIF, VIP. */
 #define IRET_FLAGS                                                                                 \
@@ -39,8 +40,10 @@ int pv_emulate_far_return(struct cpu_user_regs *regs)
 			return 0;
 	}
 	/* To a more privileged ring there is no return; the same for both segments. */
-	if ((w[1] & 3) != 3 || (words == 5 && (w[4] & 3) != 3))
-		return 0;
+	if ((w[1] & 3) != 3 || (words == 5 && (w[4] & 3) != 3)) {
+		pv_inject_gp(regs, ((w[1] & 3) != 3 ? w[1] : w[4]) & SELECTOR_MASK);
+		return 1;
+	}
 	regs->rip = w[0];
 	regs->cs = w[1];
 	if (words == 5) {
