@@ -278,10 +278,13 @@ static void leave_address_space(struct vcpu *prev)
 	cpumask_clear_cpu(cpu, &prev->domain->dirty_cpumask);
 }
 
+cpumask_t guest_tlb_cpus;
+
 static void enter_address_space(struct vcpu *v)
 {
 	unsigned int cpu = smp_processor_id();
 
+	cpumask_set_cpu(cpu, &guest_tlb_cpus);
 	cpumask_set_cpu(cpu, &v->domain->dirty_cpumask);
 	cpumask_set_cpu(cpu, &v->vcpu_dirty_cpumask);
 }
@@ -328,6 +331,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	if (is_idle_vcpu(next)) {
 		load_gdt((unsigned long)percpu_gdt(smp_processor_id()) - GDT_RESERVED_ENTRY * 8);
 		write_ptbase(next);
+		cpumask_clear_cpu(smp_processor_id(), &guest_tlb_cpus);
 	} else {
 		load_state(next);
 		update_vcpu_system_time(next); /* nothing to do unless it missed a calibration */

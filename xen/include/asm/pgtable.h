@@ -66,6 +66,9 @@ void init_l4_slots(pte_t *l4, struct domain *d);
 struct domain *page_get_owner_and_reference(struct page_info *pg);
 bool iomem_access_permitted(struct domain *d, unsigned long mfn);
 
+/* CPUs that run in some guest's address space. */
+extern cpumask_t guest_tlb_cpus;
+
 /* Load v's page tables: the root it should run on now, by its mode. */
 void write_ptbase(struct vcpu *v);
 /* The descriptors of a GDT or LDT page are harmless (their privilege is raised in place). */

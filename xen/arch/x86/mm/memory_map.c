@@ -113,6 +113,24 @@ static long set_domain_map(XEN_GUEST_HANDLE_PARAM(void) arg)
 	return 0;
 }
 
+/* A copy, so that a new map set meanwhile cannot pull it away. */
+static long get_domain_map(struct domain *d, XEN_GUEST_HANDLE_PARAM(void) arg)
+{
+	struct e820_entry *map = xmalloc_array(struct e820_entry, E820_MAX);
+	unsigned int nr;
+	long rc;
+
+	if (!map)
+		return -ENOMEM;
+	spin_lock(&d->page_alloc_lock);
+	nr = d->arch.e820 ? d->arch.nr_e820 : 0;
+	memcpy(map, d->arch.e820, nr * sizeof(*map));
+	spin_unlock(&d->page_alloc_lock);
+	rc = nr ? copy_map(arg, map, nr) : -ENOSYS;
+	xfree(map);
+	return rc;
+}
+
 long arch_memory_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
 	struct domain *d = current->domain;
@@ -121,7 +139,7 @@ long arch_memory_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
 	case XENMEM_machine_memory_map:
 		return get_machine_map(arg);
 	case XENMEM_memory_map:
-		return d->arch.e820 ? copy_map(arg, d->arch.e820, d->arch.nr_e820) : -ENOSYS;
+		return get_domain_map(d, arg);
 	case XENMEM_set_memory_map:
 		return set_domain_map(arg);
 	default:

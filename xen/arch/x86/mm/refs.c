@@ -46,14 +46,15 @@ void put_page(struct page_info *pg)
 		free_domheap_page(pg);
 }
 
-/* Make the CPUs forget translations that the owner may hold of a frame since its last use ended. */
-static void flush_stale(const struct domain *owner, const struct page_info *pg)
+/*
+ * Make CPUs forget the translations that they may hold of a frame since its last use ended: the
+ * owner's, and those of a control domain that had it mapped.
+ */
+static void flush_stale(const struct page_info *pg)
 {
 	cpumask_t mask;
 
-	if (!owner)
-		return;
-	cpumask_and(&mask, &owner->dirty_cpumask, &cpu_online_map);
+	cpumask_and(&mask, &guest_tlb_cpus, &cpu_online_map);
 	tlb_filter(&mask, pg->tlb_stamp);
 	if (unlikely(!cpumask_empty(&mask)))
 		flush_mask(&mask, NULL, FLUSH_TLB);
@@ -78,7 +79,7 @@ int get_page_type(struct page_info *pg, u64 type)
 			if ((x & PGT_type_mask) != type) {
 				/* Old users may linger in TLBs: a page table must not be writable there. */
 				if (is_table_type(type) || is_table_type(x))
-					flush_stale(page_get_owner(pg), pg);
+					flush_stale(pg);
 				nx = type | 1;
 				if (type == PGT_writable || type == PGT_none)
 					nx |= PGT_validated;
