@@ -24,6 +24,8 @@
 u64 xfeature_mask __ro_after_init;
 unsigned int xstate_size __ro_after_init = 512;
 static bool have_xsaveopt __ro_after_init;
+/* AMD's fxrstor and xrstor leave the last x87 instruction's pointers alone unless an exception waits. */
+static bool restore_keeps_pointers __ro_after_init;
 /* Whose registers are loaded here: its restore can be left out when it comes back at once. */
 static DEFINE_PER_CPU(struct vcpu *, fpu_owner);
 static DEFINE_PER_CPU(u64, cpu_xcr0);
@@ -41,6 +43,8 @@ void fpu_init_cpu(void)
 	clts();
 	__asm__ volatile("fninit");
 	this_cpu(fpu_owner) = NULL;
+	cpuid_count(0, 0, &a, &b, &c, &d);
+	restore_keeps_pointers = b == 0x68747541 || b == 0x6f677948; /* "Auth", "Hygo" */
 	cpuid_count(1, 0, &a, &b, &c, &d);
 	if (!(c & (1u << 26)))
 		return;
@@ -115,8 +119,13 @@ refused:
 /* A guest that supplied nonsense gets the reset state, and none of whoever ran before. */
 static void load_state(struct vcpu *v)
 {
+	static const u32 zero;
+
 	if (xfeature_mask && this_cpu(cpu_xcr0) != xfeature_mask)
 		xsetbv(xfeature_mask);
+	/* Make them point here: they would tell this guest of the last one. */
+	if (restore_keeps_pointers)
+		__asm__ volatile("fnclex; ffree %%st(7); fildl %0" ::"m"(zero));
 	if (unlikely(!load_area(v->arch.xsave))) {
 		reset_area(v->arch.xsave);
 		load_area(v->arch.xsave);
