@@ -1,4 +1,5 @@
 /* Structure offsets for assembly: compiled to text, from which the build makes asm-offsets.h. */
+#include <xen/perfc.h>
 #include <xen/sched.h>
 #include <xen/softirq.h>
 
@@ -49,6 +50,7 @@ void offsets(void)
 	OFFSET(VCPU_cr3_user, struct vcpu, arch.cr3_user);
 	OFFSET(VCPU_bounce_flags, struct vcpu, arch.bounce.flags);
 	OFFSET(VCPU_nmi_pending, struct vcpu, arch.nmi_pending);
+	DEFINE(PERFC_hypercalls_offset, PERFC_hypercalls * sizeof(u32));
 	OFFSET(VCPUINFO_pending, struct vcpu_info, evtchn_upcall_pending);
 	OFFSET(VCPUINFO_mask, struct vcpu_info, evtchn_upcall_mask);
 }

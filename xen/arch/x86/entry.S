@@ -230,6 +230,11 @@ hypercall_entry:
 	mov %r9, UREGS_r9(%rsp)
 	mov %r10, UREGS_r10(%rsp)
 	mov %r11, UREGS_r11(%rsp)
+#ifdef CONFIG_PERF_COUNTERS
+	mov CPUINFO_per_cpu_offset(%rsp), %rcx
+	lea per_cpu__perfcounters(%rip), %r11
+	incl PERFC_hypercalls_offset(%rcx, %r11)
+#endif
 	sub $8, %rsp
 	sti
 	cmp $NR_HYPERCALLS, %rax

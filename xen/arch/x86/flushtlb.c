@@ -11,6 +11,7 @@
 #include <asm/irqflags.h>
 #include <xen/lib.h>
 #include <xen/mm.h>
+#include <xen/perfc.h>
 #include <xen/smp.h>
 #include <xen/spinlock.h>
 #include <public/xen.h>
@@ -103,6 +104,7 @@ static void flush_others(const cpumask_t *targets, const void *va, unsigned int 
 	smp_wmb();
 	FOR_EACH_MASK_WORD(i)
 	__atomic_store_n(&flush_pending.bits[i], targets->bits[i], __ATOMIC_SEQ_CST);
+	perfc_incr(tlb_flush_ipis);
 	apic_send_ipi_mask(targets, VECTOR_INVALIDATE);
 	while (!cpumask_empty((const cpumask_t *)&flush_pending)) {
 		barrier();

@@ -5,6 +5,7 @@
 #include <xen/errno.h>
 #include <xen/keyhandler.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/mm.h>
 #include <xen/param.h>
 #include <xen/sched.h>
@@ -246,6 +247,7 @@ static void handle_vector(struct cpu_user_regs *regs)
 	unsigned int irq;
 
 	if (direct) {
+		perfc_incr(ipis);
 		if (vector != VECTOR_SPURIOUS)
 			apic_eoi();
 		direct(regs);
@@ -258,6 +260,7 @@ static void handle_vector(struct cpu_user_regs *regs)
 	}
 	desc = irq_to_desc(irq - 1);
 	spin_lock(&desc->lock);
+	perfc_incr(irqs);
 	desc->handler->ack(desc);
 	desc->count++;
 	if (unlikely(desc->old_vector || desc->pending_cpu != IRQ_NO_CPU))

@@ -1,6 +1,7 @@
 /* Exceptions: what the hypervisor's own mean, and which go to the guest. */
 #include <xen/errno.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/sched.h>
 #include <xen/symbols.h>
 #include <asm/extable.h>
@@ -251,5 +252,6 @@ void do_page_fault(struct cpu_user_regs *regs)
 	/* A supervisor's access to a present page, at ring 3: see pv/far_return.c. */
 	if (unlikely(ec == PFEC_present) && pv_emulate_far_return(regs))
 		return;
+	perfc_incr(page_faults);
 	pv_inject_page_fault(regs, addr, ec);
 }

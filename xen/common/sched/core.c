@@ -5,6 +5,7 @@
 #include <xen/errno.h>
 #include <xen/keyhandler.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/param.h>
 #include <xen/sched.h>
 #include <public/domctl.h>
@@ -222,6 +223,7 @@ static void schedule(void)
 	struct task_slice slice;
 	s_time_t now;
 
+	perfc_incr(sched_run);
 	ASSERT(!lock_check_held());
 	spin_lock_irq(&sc->lock);
 	now = NOW();
@@ -249,6 +251,7 @@ static void schedule(void)
 		stop_timer(&prev->periodic_timer);
 	if (!is_idle_vcpu(prev))
 		update_runstate_area(prev);
+	perfc_incr(sched_ctx);
 	context_switch(prev, next);
 }
 

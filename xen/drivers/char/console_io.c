@@ -8,6 +8,7 @@
 #include <xen/hypercall.h>
 #include <xen/keyhandler.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/param.h>
 #include <xen/sched.h>
 #include <xen/serial.h>
@@ -146,6 +147,7 @@ static long guest_console_write(XEN_GUEST_HANDLE_PARAM(char) buffer, unsigned in
 			return -EFAULT;
 		write_chunk(chunk, n);
 		guest_handle_add_offset(buffer, n);
+		perfc_add(console_chars, n);
 		count -= n;
 		if (count && hypercall_preempt_check())
 			return hypercall_create_continuation(

@@ -3,6 +3,7 @@
 #include <xen/guest_access.h>
 #include <xen/hypercall.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/sched.h>
 #include <asm/hypercall.h>
 #include <asm/l1.h>
@@ -200,6 +201,7 @@ long do_mmu_update(XEN_GUEST_HANDLE_PARAM(mmu_update_t) ureqs, unsigned int coun
 	}
 	spin_unlock(&u.pt->arch.mm_lock);
 
+	perfc_add(mmu_updates, i);
 	done += i;
 	if (!guest_handle_is_null(pdone) && copy_to_guest(pdone, &done, 1))
 		return -EFAULT;
@@ -260,6 +262,7 @@ static long update_va_mapping(unsigned long va, u64 val, unsigned long flags, st
 	long rc = -EINVAL;
 	pte_t *p;
 
+	perfc_incr(va_mappings);
 	spin_lock(&d->arch.mm_lock);
 	p = guest_l1e(va);
 	if (likely(p))

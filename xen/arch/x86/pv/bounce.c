@@ -5,6 +5,7 @@
  * The saved cs carries the old event mask in bits 32-39; the saved IF says whether events were on.
  */
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/sched.h>
 #include <asm/guest_access.h>
 #include <asm/pgtable.h>
@@ -82,6 +83,7 @@ static always_inline void bounce(
 			(void *)entry);
 		return;
 	}
+	perfc_incr(exceptions_bounced);
 	regs->rip = entry;
 	regs->cs = RING3_CS64;
 	regs->rflags &= ~(u64)FLAGS_CLEARED_ON_ENTRY;

@@ -1,6 +1,7 @@
 /* Privileged instructions of PV guests: port I/O, control and debug registers, MSRs, CPUID ... */
 #include <xen/errno.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/pci.h>
 #include <xen/sched.h>
 #include <asm/fpu.h>
@@ -318,6 +319,7 @@ int pv_emulate_privileged(struct cpu_user_regs *regs)
 	} else if (in.opcode >= 0x0f00 && kernel_mode())
 		rc = emulate_two_byte(regs, &in);
 	if (rc == 1) {
+		perfc_incr(privops);
 		regs->rip += in.len;
 		regs->rflags &= ~(u64)X86_EFLAGS_RF;
 	}

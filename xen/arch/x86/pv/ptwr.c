@@ -5,6 +5,7 @@
  */
 #include <xen/errno.h>
 #include <xen/lib.h>
+#include <xen/perfc.h>
 #include <xen/sched.h>
 #include <asm/guest_access.h>
 #include <asm/insn.h>
@@ -231,6 +232,7 @@ int pv_emulate_ptwr(struct cpu_user_regs *regs, unsigned long addr)
 		set_reg(regs, p.reg, p.reg_val, p.size);
 	regs->rip += p.in.len;
 	regs->rflags = p.rflags & ~(u64)X86_EFLAGS_RF;
+	perfc_incr(ptwr_emulations);
 	done = 1;
 out:
 	spin_unlock(&d->arch.mm_lock);
