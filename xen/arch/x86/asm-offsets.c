@@ -42,13 +42,10 @@ void offsets(void)
 
 	OFFSET(VCPU_vcpu_info, struct vcpu, vcpu_info);
 	OFFSET(VCPU_flags, struct vcpu, arch.flags);
-	OFFSET(VCPU_kernel_sp, struct vcpu, arch.kernel_sp);
 	OFFSET(VCPU_syscall_entry, struct vcpu, arch.syscall_entry);
 	OFFSET(VCPU_syscall_frame, struct vcpu, arch.syscall_frame);
-	OFFSET(VCPU_event_entry, struct vcpu, arch.event_entry);
 	OFFSET(VCPU_cr3_kernel, struct vcpu, arch.cr3_kernel);
 	OFFSET(VCPU_cr3_user, struct vcpu, arch.cr3_user);
-	OFFSET(VCPU_bounce_flags, struct vcpu, arch.bounce.flags);
 	OFFSET(VCPU_nmi_pending, struct vcpu, arch.nmi_pending);
 	DEFINE(PERFC_hypercalls_offset, PERFC_hypercalls * sizeof(u32));
 	OFFSET(VCPUINFO_pending, struct vcpu_info, evtchn_upcall_pending);

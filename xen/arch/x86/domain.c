@@ -312,14 +312,14 @@ static void load_state(struct vcpu *v)
 	*guest_cpu_user_regs() = v->arch.user_regs;
 }
 
-void ret_to_guest_after_switch(void);
+void test_all_events(void);
 
 static noreturn void resume_vcpu(struct vcpu *v)
 {
 	if (is_idle_vcpu(v))
 		reset_stack_and_jump(idle_loop);
 	else
-		reset_stack_and_jump(ret_to_guest_after_switch);
+		reset_stack_and_jump(test_all_events);
 }
 
 void context_switch(struct vcpu *prev, struct vcpu *next)
@@ -345,11 +345,6 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	if (!is_idle_vcpu(next))
 		update_runstate_area(next);
 	resume_vcpu(next);
-}
-
-void continue_running(struct vcpu *same)
-{
-	resume_vcpu(same);
 }
 
 /* State is written back at every switch: nothing is kept lazily. */

@@ -63,6 +63,14 @@
 	pop %rdi
 	.endm
 
+	/* From an exception or interrupt: all registers saved, rdi = the frame, flags as C wants them. */
+	.macro ENTER_XEN
+	SAVE_GPRS
+	cld
+	CLAC
+	mov %rsp, %rdi
+	.endm
+
 	/* C wants 16-byte alignment at the call; register frames are 8 off. */
 	.macro CALL_C fn
 	sub $8, %rsp
@@ -371,7 +379,7 @@ iret_no_user:
 
 /* --- Return to the guest ------------------------------------------------------------------------- */
 
-/* rsp = guest_regs, all registers saved. Interrupts in any state. */
+/* rsp = guest_regs, all registers saved. Interrupts in any state. A vCPU switched to goes on here. */
 ENTRY(test_all_events)
 	cli
 	IF_SOFTIRQ process_softirqs
@@ -410,12 +418,6 @@ iretq_fault:
 	CALL_C pv_failsafe
 	jmp test_all_events
 
-/* Where a vCPU that was switched to goes on. */
-ENTRY(ret_to_guest_after_switch)
-	/* rsp = guest_regs */
-	jmp test_all_events
-END(ret_to_guest_after_switch)
-
 /* --- Exceptions and interrupts --------------------------------------------------------------------- */
 
 restore_all_xen:
@@ -429,10 +431,7 @@ ENTRY(entry_\handler)
 	pushq $0
 	.endif
 	movl $\vec, 4(%rsp)
-	SAVE_GPRS
-	cld
-	CLAC
-	mov %rsp, %rdi
+	ENTER_XEN
 	testb $3, UREGS_cs(%rsp)
 	jz 1f
 	sti
@@ -469,10 +468,7 @@ END(entry_\handler)
 ENTRY(entry_do_debug)
 	pushq $0
 	movl $1, 4(%rsp)
-	SAVE_GPRS
-	cld
-	CLAC
-	mov %rsp, %rdi
+	ENTER_XEN
 	testb $3, UREGS_cs(%rsp)
 	jnz 1f
 	CALL_C do_debug
@@ -491,10 +487,7 @@ ENTRY(entry_\handler)
 	pushq $0
 	.endif
 	movl $\vec, 4(%rsp)
-	SAVE_GPRS
-	cld
-	CLAC
-	mov %rsp, %rdi
+	ENTER_XEN
 	CALL_C \handler
 	jmp restore_all_xen
 END(entry_\handler)
@@ -516,10 +509,7 @@ ENTRY(irq_entries) /* one of 16 bytes for each vector from 0x20 */
 END(irq_entries)
 
 common_interrupt:
-	SAVE_GPRS
-	cld
-	CLAC
-	mov %rsp, %rdi
+	ENTER_XEN
 	CALL_C do_IRQ
 	testb $3, UREGS_cs(%rsp)
 	jnz test_all_events

@@ -89,11 +89,6 @@ u64 ns_to_tsc(u64 ns)
 	return muldiv64(ns, cpu_khz, 1000000);
 }
 
-u64 stime_to_tsc(s_time_t when)
-{
-	return when <= clock.stime ? clock.tsc : clock.tsc + ns_to_tsc(when - clock.stime);
-}
-
 void udelay(unsigned long usecs)
 {
 	u64 start = rdtsc(), ticks = (u64)usecs * cpu_khz / 1000;

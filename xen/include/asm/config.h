@@ -71,13 +71,7 @@
 #define IST_DB  4
 
 /* v->arch.flags */
-#define TF_KERNEL_MODE_BIT 0
 #define TF_KERNEL_MODE     1
-
-/* Trap bounces: struct trap_bounce's flags. */
-#define TBF_EXCEPTION_ERRCODE 1
-#define TBF_INTERRUPT         2 /* mask events */
-#define TBF_FAILSAFE          4
 
 /* Fixed interrupt vectors; the rest below are handed out to devices. */
 #define FIRST_DYNAMIC_VECTOR 0x21

@@ -10,14 +10,6 @@
 struct page_info;
 struct xsave_area;
 
-/* A trap or event to be delivered to the guest kernel when this CPU returns to it. */
-struct trap_bounce {
-	u64 eip;
-	u32 error_code;
-	u8 flags; /* TBF_* ; 0 = none */
-	u16 cs;
-};
-
 struct arch_vcpu {
 	struct cpu_user_regs user_regs; /* while not running */
 
@@ -28,7 +20,6 @@ struct arch_vcpu {
 	bool syscall_masks_events, syscall32_masks_events, sysenter_masks_events;
 	u8 failsafe_masks_events;
 	unsigned long event_entry, failsafe_entry;
-	struct trap_bounce bounce;
 	u64 cr3_kernel, cr3_user; /* hardware values; cr3_user 0 = none */
 	struct page_info *retired; /* a table on its way out: mm/validate.c */
 	struct trap_info *trap_table; /* [256] */
@@ -47,11 +38,9 @@ struct arch_vcpu {
 	unsigned int iobmp_limit;
 
 	struct xsave_area *xsave;
-	u64 xcr0, xcr0_accum;
+	u64 xcr0;
 	unsigned long nmi_entry;
 	bool nmi_pending, cr0_ts;
-	struct vcpu_time_info time_info_shadow;
-	u64 guest_time_addr;              /* VCPUOP_register_vcpu_time_memory_area */
 };
 
 struct arch_domain {
@@ -60,7 +49,6 @@ struct arch_domain {
 	struct rangeset *ioport_caps;
 	unsigned long pirq_eoi_map_mfn;
 	unsigned long *pirq_eoi_map;
-	bool auto_unmask;
 	struct e820_entry *e820; /* XENMEM_set_memory_map */
 	unsigned int nr_e820;
 	u32 pci_cf8; /* the address it wrote to port 0xcf8 */

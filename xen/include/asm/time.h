@@ -7,6 +7,5 @@
 /* TSC to nanoseconds and back, for the local APIC timer. */
 u64 tsc_to_ns(u64 ticks);
 u64 ns_to_tsc(u64 ns);
-u64 stime_to_tsc(s_time_t when); /* TSC value at a system time */
 
 #endif

@@ -49,8 +49,6 @@ struct vcpu {
 	void *sched_priv;
 	bool is_running;        /* its registers are on a CPU now */
 	bool is_initialised;
-	bool force_context_switch;
-	bool fpu_dirtied;       /* FPU registers hold its state */
 	bool defer_shutdown, paused_for_shutdown;
 	unsigned long pause_flags; /* enum vcpu_pause_flag */
 	int pause_count;           /* nested vcpu_pause(), atomic */
@@ -80,7 +78,6 @@ struct vcpu {
 struct domain {
 	domid_t domain_id;
 	bool is_privileged; /* may use the control interface */
-	bool is_dying_flag_unused;
 	enum domain_dying is_dying;
 	unsigned int max_vcpus;
 	struct vcpu **vcpu; /* [max_vcpus]; entries appear in order and stay until destruction */
@@ -268,7 +265,6 @@ void context_switch(struct vcpu *prev, struct vcpu *next);
 void context_saved(struct vcpu *prev);
 /* Write lazily kept registers of v back to memory, wherever they are. */
 void sync_vcpu_execstate(struct vcpu *v);
-noreturn void continue_running(struct vcpu *same);
 /* Halt until an interrupt; called and returns as safe_halt(). */
 void cpu_idle(void);
 /* A running vCPU must look at its events again. */

@@ -72,7 +72,7 @@ int fpu_alloc(struct vcpu *v)
 		return -ENOMEM;
 	v->arch.xsave = (struct xsave_area *)area;
 	reset_area(area);
-	v->arch.xcr0 = v->arch.xcr0_accum = XSTATE_X87;
+	v->arch.xcr0 = XSTATE_X87;
 	return 0;
 }
 
@@ -99,7 +99,6 @@ void fpu_save(struct vcpu *v)
 		else
 			__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
 	}
-	v->fpu_dirtied = false;
 }
 
 /* False: the CPU refused the image and loaded nothing of it. */
@@ -163,7 +162,6 @@ bool fpu_set_xcr0(struct vcpu *v, u64 val)
 			((val & XSTATE_AVX512) != XSTATE_AVX512 || !(val & XSTATE_AVX))))
 		return false;
 	v->arch.xcr0 = val;
-	v->arch.xcr0_accum |= val;
 	xsetbv(val);
 	return true;
 }
