@@ -15,3 +15,13 @@ DESTDIR ?=
 debug   ?= n
 verbose ?= $(debug)
 perf    ?= n
+
+# Where things are installed, below DESTDIR, and where they keep their state.
+SBINDIR    ?= $(PREFIX)/sbin
+BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/lib/xen
+MANDIR     ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc/xen
+RUNDIR     ?= /run/xen
+STATEDIR   ?= /var/lib
+LOGDIR     ?= /var/log/xen
