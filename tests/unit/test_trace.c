@@ -245,7 +245,7 @@ START_TEST(nothing_vanishes)
 
 	srand(_i);
 	start(1 + _i % 3);
-	for (unsigned int round = 0; round < 3000; round++) {
+	for (unsigned int round = 0; round < 500; round++) {
 		for (int n = rand() % 40; n; n--) {
 			u32 nr = 1 + rand() % 7;
 
