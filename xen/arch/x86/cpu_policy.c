@@ -2,16 +2,20 @@
  * CPU policies of domains: what the toolstack lets a domain see of the processor. A policy is kept as
  * it came, as a sorted list of leaves; it takes away from what pv_cpuid_max() offers.
  */
+#include <public/sysctl.h>
 #include <xen/errno.h>
 #include <xen/guest_access.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <xen/xmalloc.h>
 #include <asm/cpu_policy.h>
-#include <asm/fpu.h>
 #include <asm/msr-index.h>
+#include <asm/system_policy.h>
 
 #define MAX_LEAVES 256 /* far more than there are */
+#define HYPERVISOR_LEAVES 0x40000000u
+/* Bits of 0x80000001 edx that only repeat leaf 1 on AMD; policies leave them out. */
+#define E1_EDX_COMMON 0x0183f3ffu
 
 struct cpu_policy {
 	unsigned int nr_leaves;
@@ -58,9 +62,12 @@ static void restrict_leaf(const struct xen_cpuid_leaf *l, u32 *r)
 		r[2] &= l->c;
 		r[3] &= l->d;
 		break;
+	case 0x80000001:
+		r[2] &= l->c;
+		r[3] &= l->d | E1_EDX_COMMON;
+		break;
 	case 7:
 	case 0xd:
-	case 0x80000001:
 	case 0x80000007:
 		r[0] &= l->a;
 		if (l->leaf != 0xd || l->subleaf) /* else sizes, which depend on what is enabled */
@@ -95,68 +102,35 @@ void cpu_policy_leaf(const struct domain *d, u32 leaf, u32 sub, u32 *r)
 	l = find_leaf(d ? d->arch.cpu_policy : NULL, leaf, sub);
 	if (l)
 		restrict_leaf(l, r);
+	if (leaf == 0x80000001 && (l = find_leaf(d ? d->arch.cpu_policy : NULL, 1, 0)))
+		r[3] &= l->d | ~E1_EDX_COMMON;
 }
 
 /* --- To the toolstack ------------------------------------------------------------------------- */
 
-struct leaf_sink {
-	struct xen_domctl_cpu_policy *p;
-	unsigned int nr; /* leaves so far */
-};
-
-static int emit(struct leaf_sink *s, const struct domain *d, u32 leaf, u32 sub)
+/* The same leaves as those of the machine's policy for PV guests. */
+static int emit_leaves(const struct domain *d, struct xen_domctl_cpu_policy *p)
 {
-	struct xen_cpuid_leaf out = { .leaf = leaf, .subleaf = sub };
-	u32 r[4];
+	const struct system_policy *list = system_policy(XEN_SYSCTL_cpu_policy_pv_max);
+	unsigned int room = p->nr_leaves;
 
-	if (!guest_handle_is_null(s->p->leaves)) {
-		if (s->nr >= s->p->nr_leaves)
-			return -ENOBUFS;
-		cpu_policy_leaf(d, leaf, sub == XEN_CPUID_NO_SUBLEAF ? 0 : sub, r);
-		out.a = r[0];
-		out.b = r[1];
-		out.c = r[2];
-		out.d = r[3];
-		if (copy_to_guest_offset(s->p->leaves, s->nr, &out, 1))
+	p->nr_leaves = list->nr_leaves;
+	if (guest_handle_is_null(p->leaves))
+		return 0;
+	if (room < list->nr_leaves)
+		return -ENOBUFS;
+	for (unsigned int i = 0; i < list->nr_leaves; i++) {
+		struct xen_cpuid_leaf l = list->leaf[i];
+		u32 r[4] = { l.a, l.b, l.c, l.d };
+
+		if (l.leaf >> 16 != HYPERVISOR_LEAVES >> 16)
+			cpu_policy_leaf(d, l.leaf, l.subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l.subleaf, r);
+		l.a = r[0];
+		l.b = r[1];
+		l.c = r[2];
+		l.d = r[3];
+		if (copy_to_guest_offset(p->leaves, i, &l, 1))
 			return -EFAULT;
-	}
-	s->nr++;
-	return 0;
-}
-
-/* Is there a subleaf after `sub`, which is given, that is worth telling? */
-static bool more_subleaves(const struct domain *d, u32 leaf, u32 *sub)
-{
-	u32 r[4];
-
-	switch (leaf) {
-	case 4:
-		cpu_policy_leaf(d, leaf, *sub, r);
-		(*sub)++;
-		return (r[0] & 31) && *sub < 8;
-	case 0xb:
-		return (*sub)++ < 1;
-	case 0xd:
-		while (++*sub < 63)
-			if (*sub == 1 || (xfeature_mask >> *sub & 1))
-				return true;
-		return false;
-	default:
-		return false;
-	}
-}
-
-static int emit_range(struct leaf_sink *s, const struct domain *d, u32 first)
-{
-	for (u32 leaf = first, max = max_leaf(d, first); leaf <= max; leaf++) {
-		u32 sub = has_subleaves(leaf) ? 0 : XEN_CPUID_NO_SUBLEAF;
-
-		do {
-			int rc = emit(s, d, leaf, sub);
-
-			if (rc)
-				return rc;
-		} while (has_subleaves(leaf) && more_subleaves(d, leaf, &sub));
 	}
 	return 0;
 }
@@ -181,27 +155,20 @@ static int emit_msrs(struct xen_domctl_cpu_policy *p)
 
 int cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *p)
 {
-	struct leaf_sink s = { .p = p };
-	int rc = emit_range(&s, d, 0);
+	int rc = emit_leaves(d, p);
 
-	if (!rc)
-		rc = emit_range(&s, d, 0x80000000);
-	if (!rc)
-		rc = emit_msrs(p);
-	if (!rc)
-		p->nr_leaves = s.nr;
-	return rc;
+	return rc ? rc : emit_msrs(p);
 }
 
 /* --- From the toolstack ----------------------------------------------------------------------- */
 
-/* The hypervisor's leaves are nobody's to choose, and others that do not exist are mistakes. */
+/* The hypervisor's leaves have no effect; others that do not exist are mistakes. */
 static bool leaf_exists(const struct xen_cpuid_leaf *l)
 {
 	if (has_subleaves(l->leaf) ? l->subleaf > 63
 				   : l->subleaf != XEN_CPUID_NO_SUBLEAF && l->subleaf != 0)
 		return false;
-	return l->leaf <= 0xffff || (l->leaf >= 0x80000000 && l->leaf <= 0x8000ffff);
+	return l->leaf <= 0xffff || l->leaf >> 16 == HYPERVISOR_LEAVES >> 16 || l->leaf >> 16 == 0x8000;
 }
 
 static int copy_leaves(struct cpu_policy *new, struct xen_domctl_cpu_policy *p)
