@@ -8,6 +8,9 @@
 #ifndef XENSTORED_CONN_H
 #define XENSTORED_CONN_H
 
+#include <errno.h>
+#include <stdint.h>
+
 #include <glib.h>
 #include "public/io/xs_wire.h"
 

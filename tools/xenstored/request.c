@@ -80,7 +80,7 @@ static ssize_t absolute(const struct request *request, const char *text, char *p
 	size_t len = strlen(text), start = 0;
 
 	*relative = 0;
-	if (!valid_path(text, len) ||
+	if (!valid_path(text, len) || text[0] == '@' ||
 	    len > (text[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX))
 		return -1;
 	if (!domain_privileged(domain) && len > quota(QUOTA_PATH_MAX))
@@ -300,28 +300,40 @@ static int parse_perms(const char *text, size_t len, struct perms **perms)
 	return 0;
 }
 
+static int set_special_perms(struct request *request)
+{
+	size_t name = strnlen(request->data, request->len) + 1;
+	struct perms *perms;
+	int error;
+
+	if (!domain_privileged(request->conn->domain))
+		return EACCES;
+	if (!valid_special(request->data))
+		return ENOENT;
+	if (name >= request->len)
+		return EINVAL;
+	error = parse_perms(request->data + name, request->len - name, &perms);
+	if (!error)
+		special_set_perms(request->data, perms);
+	return error;
+}
+
 static int do_set_perms(struct request *request)
 {
 	char path[PATH_ROOM], *rest;
 	size_t rest_len;
 	struct perms *perms;
-	bool special = request->len && request->data[0] == '@';
 	ssize_t len = first_path(request, path, &rest, &rest_len);
 	int error;
 
+	if (request->len && request->data[0] == '@')
+		return set_special_perms(request);
 	if (len < 0)
 		return EINVAL;
-	if (special && !domain_privileged(request->conn->domain))
-		return EACCES;
-	if (special && !valid_special(request->data))
-		return ENOENT;
 	error = parse_perms(rest, rest_len, &perms);
 	if (error)
 		return error;
-	if (!special)
-		return store_set_perms(request->view, request->conn->domain, path, len, perms);
-	special_set_perms(request->data, perms);
-	return 0;
+	return store_set_perms(request->view, request->conn->domain, path, len, perms);
 }
 
 /* Path and token of a watch. */
@@ -335,7 +347,7 @@ static int watch_strings(struct request *request, char *path, size_t *relative, 
 	*relative = 0;
 	if (strings[0][0] != '@')
 		return absolute(request, strings[0], path, relative) < 0 ? EINVAL : 0;
-	if (!valid_special(strings[0]))
+	if (!valid_path(strings[0], strlen(strings[0])) || strlen(strings[0]) >= PATH_ROOM)
 		return EINVAL;
 	strcpy(path, strings[0]);
 	return 0;

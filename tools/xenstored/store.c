@@ -14,8 +14,8 @@ void store_init(void)
 {
 	const struct perm owner = { .domid = 0 };
 
-	node_unref(store_root);
 	store_root = node_new("", 0, perms_get(&owner, 1));
+	store_account_tree(&store_view, store_root, 1);
 }
 
 static size_t node_bytes(const struct node *node)
@@ -134,7 +134,8 @@ static int create(const struct view *view, struct domain *who, const char *path,
 		size_t end = slash ? (size_t)(slash - path) : len;
 		struct node *node;
 
-		error = note(view, path, end, ACCESS_NODE | ACCESS_WRITE);
+		error = note(view, path, end,
+			     ACCESS_NODE | ACCESS_WRITE | (end == len ? ACCESS_EVENT : 0));
 		if (error)
 			break;
 		node = node_new(path + used + 1, end - used - 1, perms_ref(perms));
@@ -169,10 +170,12 @@ static unsigned count_missing(const char *path, size_t len, size_t used)
 static int overwrite(const struct view *view, struct domain *who, const char *path, size_t len,
 		     struct node *node, struct value *value)
 {
-	ssize_t more = (value ? value->len : 0) - (node->value ? node->value->len : 0);
-	int error = note(view, path, len, ACCESS_NODE | ACCESS_WRITE);
+	ssize_t more = (value ? (ssize_t)value->len : 0) -
+		(node->value ? (ssize_t)node->value->len : 0);
+	int error = note(view, path, len, ACCESS_NODE | ACCESS_WRITE | ACCESS_EVENT);
 
-	if (!error && more > 0 && !within_quota(view, who, 0, more))
+	if (!error && more > 0 && !domain_privileged(who) &&
+	    !within_quota(view, domain_add(node->perms->list[0].domid), 0, more))
 		error = ENOSPC;
 	if (error) {
 		value_unref(value);
@@ -260,7 +263,7 @@ int store_rm(const struct view *view, struct domain *who, const char *path, size
 		return EACCES;
 	error = note(view, path, parent, ACCESS_PERMS);
 	if (!error)
-		error = note(view, path, len, ACCESS_SUBTREE | ACCESS_WRITE);
+		error = note(view, path, len, ACCESS_SUBTREE | ACCESS_WRITE | ACCESS_EVENT);
 	if (error)
 		return error;
 	if (view->transaction)
@@ -290,7 +293,7 @@ int store_set_perms(const struct view *view, struct domain *who, const char *pat
 			error = ENOSPC;
 	}
 	if (!error)
-		error = note(view, path, len, ACCESS_NODE | ACCESS_WRITE);
+		error = note(view, path, len, ACCESS_NODE | ACCESS_WRITE | ACCESS_EVENT);
 	if (error) {
 		perms_unref(perms);
 		return error;

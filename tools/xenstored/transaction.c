@@ -193,22 +193,9 @@ static struct perms *parent_perms(struct node *root, const struct access *access
 	return parent ? parent->perms : NULL;
 }
 
-/* Whether a node further down was written, too: then an event for this one, made on the way, would say nothing more. */
-static bool only_on_the_way(const struct transaction *transaction, unsigned index)
-{
-	const struct access *access = transaction->writes->pdata[index], *next;
-
-	if (index + 1 == transaction->writes->len)
-		return false;
-	next = transaction->writes->pdata[index + 1];
-	return !(access->how & ~(ACCESS_NODE | ACCESS_WRITE)) && next->len > access->len &&
-		next->path[access->len] == '/' && !memcmp(next->path, access->path, access->len);
-}
-
 /* Journal and events of one written node; before the store changes. */
-static void announce(const struct transaction *transaction, unsigned index)
+static void announce(const struct transaction *transaction, const struct access *access)
 {
-	const struct access *access = transaction->writes->pdata[index];
 	struct node *then = node_find(transaction->base, access->path, access->len);
 	struct node *node = node_find(transaction->root, access->path, access->len);
 
@@ -219,7 +206,7 @@ static void announce(const struct transaction *transaction, unsigned index)
 	}
 	if (!node)
 		return;
-	if (then || !only_on_the_way(transaction, index))
+	if (access->how & ACCESS_EVENT)
 		event_changed(access->path, access->len, node->perms,
 			      parent_perms(transaction->root, access));
 	if (access->how & ACCESS_SUBTREE) {
@@ -278,7 +265,7 @@ int transaction_commit(struct transaction *transaction)
 	if (over_quota(transaction))
 		return ENOSPC;
 	for (unsigned i = 0; i < transaction->writes->len; i++)
-		announce(transaction, i);
+		announce(transaction, transaction->writes->pdata[i]);
 	if (transaction->base == store_root)
 		replace_root(transaction);
 	else

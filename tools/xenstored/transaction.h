@@ -13,6 +13,7 @@
 #define ACCESS_LIST    0x04u /* its existence, permissions, the names of its children */
 #define ACCESS_SUBTREE 0x08u /* everything below */
 #define ACCESS_WRITE   0x10u /* it was written */
+#define ACCESS_EVENT   0x20u /* by name, not only made on the way to another: watchers are told */
 
 struct transaction {
 	uint32_t id;
