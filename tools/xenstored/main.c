@@ -318,7 +318,7 @@ int main(int argc, char **argv)
 
 	pollers_run();
 
-	socket_unlink();
+	sockets_close();
 	if (options.pid_file)
 		unlink(options.pid_file);
 	return 0;
