@@ -7,6 +7,7 @@
 #include <xen/hypercall.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <xen/sysctl.h>
 #include <asm/hypercall.h>
 #include <asm/physdev.h>
 
@@ -51,6 +52,7 @@ const void *const hypercall_table[NR_HYPERCALLS] = {
 	CALL(nmi_op, do_nmi_op),
 	CALL(xsm_op, do_xsm_op),
 	CALL(sched_op, do_sched_op),
+	CALL(sysctl, do_sysctl),
 	CALL(callback_op, do_callback_op),
 	CALL(event_channel_op, do_event_channel_op),
 	CALL(physdev_op, do_physdev_op),

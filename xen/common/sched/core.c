@@ -412,11 +412,11 @@ long sched_adjust(struct domain *d, struct xen_domctl_scheduler_op *op)
 
 long sched_adjust_global(struct xen_sysctl_scheduler_op *op)
 {
+	if (op->cmd != XEN_SYSCTL_SCHEDOP_putinfo && op->cmd != XEN_SYSCTL_SCHEDOP_getinfo)
+		return -EINVAL;
 	if (op->cpupool_id)
 		return -ESRCH;
 	if (op->sched_id != sched_ops->sched_id)
-		return -EINVAL;
-	if (op->cmd != XEN_SYSCTL_SCHEDOP_putinfo && op->cmd != XEN_SYSCTL_SCHEDOP_getinfo)
 		return -EINVAL;
 	return sched_ops->adjust_global ? sched_ops->adjust_global(op) : -EOPNOTSUPP;
 }

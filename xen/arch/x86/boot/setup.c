@@ -129,6 +129,7 @@ static noreturn void start_on_own_stack(void)
 
 	cpu_load_tables(0);
 	cpu_init_features_bsp();
+	system_policy_init();
 	apply_alternatives();
 	softirq_init();
 	rcu_init();

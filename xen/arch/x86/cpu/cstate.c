@@ -21,6 +21,14 @@ void cpu_idle(void)
 	c->ticks += rdtsc() - start;
 }
 
+void cstate_read(unsigned int cpu, u64 *entries, s_time_t *idle)
+{
+	const struct idle_count *c = &per_cpu(c1, cpu);
+
+	*entries = READ_ONCE(c->entries);
+	*idle = tsc_to_ns(READ_ONCE(c->ticks));
+}
+
 static void show_cstates(unsigned char key)
 {
 	unsigned int cpu;
