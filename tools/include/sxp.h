@@ -53,7 +53,8 @@ GVariant *sxp_next_child(GVariant *list, const char *name, gsize *from);
 GVariant *sxp_child_value(GVariant *list, const char *name);
 char *sxp_child_text(GVariant *list, const char *name);
 
-/* To build: a list of @parts up to NULL; "(name text)" and "(name value)"; all floating. */
+/* To build: a list of @parts up to NULL, or of none; "(name text)" and "(name value)"; all floating. */
+GVariant *sxp_empty(void);
 GVariant *sxp_list(GVariant *first, ...) G_GNUC_NULL_TERMINATED;
 GVariant *sxp_atom(const char *text);
 GVariant *sxp_pair(const char *name, const char *text);

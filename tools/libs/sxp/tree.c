@@ -111,6 +111,11 @@ char *sxp_child_text(GVariant *list, const char *name)
 	return value ? sxp_text(value) : NULL;
 }
 
+GVariant *sxp_empty(void)
+{
+	return g_variant_new_array(G_VARIANT_TYPE_VARIANT, NULL, 0);
+}
+
 GVariant *sxp_list(GVariant *first, ...)
 {
 	GVariantBuilder builder;
