@@ -443,7 +443,7 @@ def spawn(xend, *arguments):
 
 
 def console_domain(path):
-    return domain("alice", 7, "--p---", 64, 1, 0, ["device", ["console", ["protocol", "vt100"], ["tty", path]]])
+    return domain("alice", 7, "--p---", 64, 1, 0, ["console_tty", path])
 
 
 def test_console(xend, guest):
