@@ -42,7 +42,6 @@ struct xg_pv_config {
 	uint32_t console_domid; /* who serves console and xenstore; usually 0 */
 	uint32_t store_domid;
 	struct xen_domctl_tsc_info tsc; /* all zero: default */
-	bool e820_host;         /* memory map with the machine's holes, for domains with PCI devices */
 	/* CPUID leaves and MSRs to use in place of the default for paravirtual domains; NULL: the default */
 	const xen_cpuid_leaf_t *cpuid;
 	uint32_t nr_cpuid;
