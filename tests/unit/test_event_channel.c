@@ -358,9 +358,43 @@ START_TEST(virq_classes)
 	ck_assert_int_eq(bind_virq(0xffffffff, 0, &q), -EINVAL);
 	run(domu);
 	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 2, &q), 0);
-	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0, &q), -EPERM);
-	ck_assert_int_eq(bind_virq(VIRQ_ARCH_0, 0, &q), -EPERM);
 	ck_assert_int_eq(bind_virq(VIRQ_ARGO, 0, &q), 0);
+}
+END_TEST
+
+/* Anybody may bind a global one; it goes to its handler, or else to dom0. */
+START_TEST(virq_handlers)
+{
+	evtchn_port_t p, q;
+
+	hardware_domain = dom0;
+	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0, &p), 0);
+	run(domu);
+	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0, &q), 0);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(pending(dom0, p));
+	ck_assert(!pending(domu, q));
+	evtchn_port_ops_2l.clear_pending(dom0, evtchn_of(dom0, p));
+
+	ck_assert_int_eq(set_global_virq_handler(domu, NR_VIRQS), -EINVAL);
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_TIMER), -EINVAL);
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_DOM_EXC), 0);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(!pending(dom0, p));
+	ck_assert(pending(domu, q));
+	send_global_virq(VIRQ_CON_RING); /* bound nowhere */
+
+	/* dom0 takes it back by name, or when the handler dies. */
+	ck_assert_int_eq(set_global_virq_handler(dom0, VIRQ_DOM_EXC), 0);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(pending(dom0, p));
+	evtchn_port_ops_2l.clear_pending(dom0, evtchn_of(dom0, p));
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_DOM_EXC), 0);
+	domu->is_dying = DOMDYING_dying;
+	(void)!evtchn_destroy(domu);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(pending(dom0, p));
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_DOM_EXC), -EINVAL);
 }
 END_TEST
 
@@ -1042,6 +1076,7 @@ int main(void)
 	tcase_add_test(t, result_cannot_be_told);
 	tcase_add_test(t, compat_hypercall);
 	tcase_add_test(t, virq_classes);
+	tcase_add_test(t, virq_handlers);
 	tcase_add_test(t, virq_delivery);
 	tcase_add_test(t, bind_vcpu_rules);
 	tcase_add_test(t, pirq_life);

@@ -21,19 +21,10 @@ enum { TEARDOWN_none, TEARDOWN_closing, TEARDOWN_waiting, TEARDOWN_quiet };
 
 /* The classes are those of the list in public/xen.h. */
 #define VIRQS_PER_VCPU (BIT(VIRQ_TIMER) | BIT(VIRQ_DEBUG) | BIT(VIRQ_XENOPROF) | BIT(VIRQ_XENPMU))
-#define VIRQS_OF_DOM0                                                                              \
-	(BIT(VIRQ_CONSOLE) | BIT(VIRQ_DOM_EXC) | BIT(VIRQ_TBUF) | BIT(VIRQ_DEBUGGER) |             \
-		BIT(VIRQ_CON_RING) | BIT(VIRQ_PCPU_STATE) | BIT(VIRQ_MEM_EVENT) |                  \
-		BIT(VIRQ_ENOMEM) | BIT(VIRQ_ARCH_0))
 
 bool virq_is_global(u32 virq)
 {
 	return !(VIRQS_PER_VCPU >> virq & 1);
-}
-
-bool virq_is_privileged(u32 virq)
-{
-	return VIRQS_OF_DOM0 >> virq & 1;
 }
 
 void send_guest_vcpu_virq(struct vcpu *v, u32 virq)
@@ -58,11 +49,6 @@ void send_guest_domain_virq(struct domain *d, u32 virq)
  */
 static struct domain *virq_handler[NR_VIRQS];
 static DEFINE_SPINLOCK(virq_handler_lock, LOCK_RANK_LEAF);
-
-bool virq_handled_by(const struct domain *d, u32 virq)
-{
-	return READ_ONCE(virq_handler[virq]) == d;
-}
 
 int set_global_virq_handler(struct domain *d, u32 virq)
 {

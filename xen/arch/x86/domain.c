@@ -3,6 +3,7 @@
 #include <xen/grant_table.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <asm/flushtlb.h>
 #include <asm/fpu.h>
 #include <asm/irq.h>
 #include <asm/msr-index.h>
@@ -201,8 +202,7 @@ static int set_roots(struct vcpu *v, const vcpu_guest_context_t *c)
 			return rc;
 		}
 	}
-	v->arch.cr3_kernel = mfn_to_maddr(kernel);
-	v->arch.cr3_user = c->ctrlreg[1] ? mfn_to_maddr(user) : 0;
+	pv_set_roots(v, mfn_to_maddr(kernel), c->ctrlreg[1] ? mfn_to_maddr(user) : 0);
 	if (v->arch.cr3_user && !mfn_eq(user, kernel))
 		((pte_t *)mfn_to_virt(mfn_x(user)))[L4_SLOT_MPT] = 0; /* see new_user_baseptr() */
 	return 0;
@@ -294,10 +294,18 @@ static void enter_address_space(struct vcpu *v)
 void write_ptbase(struct vcpu *v)
 {
 	u64 cr3 = is_idle_vcpu(v) ? virt_to_maddr(idle_l4)
-		: v->arch.flags & TF_KERNEL_MODE ? v->arch.cr3_kernel
-						 : v->arch.cr3_user;
+		: v->arch.flags & TF_KERNEL_MODE ? v->arch.load_kernel
+						 : v->arch.load_user;
 
 	tlb_load_cr3(cr3);
+}
+
+void pv_set_roots(struct vcpu *v, u64 kernel, u64 user)
+{
+	v->arch.cr3_kernel = kernel;
+	v->arch.cr3_user = user;
+	v->arch.load_kernel = kernel | (use_pcid ? CR3_NOFLUSH | PCID_KERNEL : 0);
+	v->arch.load_user = user ? user | (use_pcid ? CR3_NOFLUSH | PCID_USER : 0) : 0;
 }
 
 static void load_state(struct vcpu *v)

@@ -153,7 +153,7 @@ ENTRY(syscall_entry)
 	cmpb $0, VCPUINFO_mask(%rax)
 	jne syscall_slow
 	movb $1, VCPUINFO_mask(%rax)
-	mov VCPU_cr3_kernel(%rcx), %rax
+	mov VCPU_load_kernel(%rcx), %rax
 	mov %rax, %cr3
 	swapgs
 	orl $TF_KERNEL_MODE, VCPU_flags(%rcx)
@@ -346,7 +346,7 @@ hypercall_iret:
 	not %eax
 	test $3, %al
 	jnz iret_to_kernel
-	mov VCPU_cr3_user(%rcx), %rax
+	mov VCPU_load_user(%rcx), %rax
 	test %rax, %rax
 	jz iret_no_user
 	mov %rax, %cr3

@@ -21,7 +21,8 @@ struct arch_vcpu {
 	bool syscall_masks_events, syscall32_masks_events, sysenter_masks_events;
 	u8 failsafe_masks_events;
 	unsigned long event_entry, failsafe_entry;
-	u64 cr3_kernel, cr3_user; /* hardware values; cr3_user 0 = none */
+	u64 cr3_kernel, cr3_user; /* addresses of the roots; cr3_user 0 = none */
+	u64 load_kernel, load_user; /* what CR3 is loaded with for them: pv_set_roots() */
 	struct page_info *retired; /* a table on its way out: mm/validate.c */
 	struct trap_info *trap_table; /* [256] */
 

@@ -20,7 +20,7 @@ void pv_toggle_mode(struct vcpu *v)
 {
 	v->arch.flags ^= TF_KERNEL_MODE;
 	__asm__ volatile("swapgs" ::: "memory");
-	write_cr3(v->arch.flags & TF_KERNEL_MODE ? v->arch.cr3_kernel : v->arch.cr3_user);
+	write_cr3(v->arch.flags & TF_KERNEL_MODE ? v->arch.load_kernel : v->arch.load_user);
 }
 
 /* Store the frame at sp; false when the stack is not there. */
