@@ -117,7 +117,9 @@ START_TEST(test_log)
 	log_close(log);
 	ck_assert(g_file_get_contents(moved, &old, NULL, NULL));
 	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
-	ck_assert(g_regex_match_simple("^\\[\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\] one\n\\[[^]]*\\] two\n$", old, 0, 0));
+	ck_assert(g_regex_match_simple(
+		"^\\[\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\] one\n\\[[^]]*\\] two\n$", old, 0,
+		0));
 	ck_assert(g_regex_match_simple("^\\[[^]]*\\] three\n$", text, 0, 0));
 	g_unlink(path);
 	g_unlink(moved);
@@ -208,7 +210,10 @@ static void stop_host(struct viewer_host *host)
 	g_string_free(typed, TRUE);
 }
 
-/* All see all; one that comes later sees what nobody has seen; one that leaves takes nothing with it. */
+/*
+ * All see all; one that comes later sees what nobody has seen; one that leaves takes nothing with
+ * it.
+ */
 START_TEST(test_viewers)
 {
 	struct viewer_host host;
