@@ -3,6 +3,7 @@
  * libraries without the rest of the control stack. Runs in dom0.
  *
  * usage: pvboot [-m MIB] [-M MAX_MIB] [-v VCPUS] [-r RAMDISK] [-c CMDLINE] [-x] [-d] [-n] KERNEL
+ *        pvboot -k DOMID     destroys a domain
  *   -x  tell xenstored of the domain (a Linux guest needs it to get past its balloon driver)
  *   -d  leave the domain running, its console to xenconsoled
  *   -n  only build and destroy
@@ -172,7 +173,7 @@ int main(int argc, char **argv)
 	xc_interface *xc;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "m:M:v:r:c:xdn")) != -1) {
+	while ((opt = getopt(argc, argv, "m:M:v:r:c:xdnk:")) != -1) {
 		switch (opt) {
 		case 'm':
 			config.memory_kb = strtoull(optarg, NULL, 0) << 10;
@@ -188,6 +189,9 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			config.cmdline = optarg;
+			break;
+		case 'k':
+			config.domid = strtoul(optarg, NULL, 0);
 			break;
 		case 'x':
 			tell = true;
@@ -208,6 +212,10 @@ int main(int argc, char **argv)
 		perror("pvboot: cannot open the control interface");
 		return 1;
 	}
+	if (config.domid && xc_domain_destroy(xc, config.domid))
+		perror("pvboot: destroydomain");
+	if (config.domid)
+		return 0;
 	opt = build_and_run(xc, &config, tell, mode);
 	xc_close(xc);
 	return opt;
