@@ -80,7 +80,7 @@ class Client:
     def _split(payload):
         path, token, rest = payload.split(b"\0")
         assert rest == b""
-        return path.decode(), token.decode()
+        return path.decode(), token.decode(errors="replace")
 
     def events(self, count=None, wait=0.15):
         """Events (path, token): exactly `count`, or those that come until none comes for `wait` seconds."""
