@@ -1,4 +1,4 @@
-/* xentop: what domains use, as it changes. collect.c asks, table.c formats, screen.c and main.c show. */
+/* xentop: what domains use, as it changes. collect.c and stats.c ask, table.c formats, screen.c and main.c show. */
 #ifndef XENTOP_H
 #define XENTOP_H
 
@@ -52,11 +52,12 @@ bool collect_open(void);
 void collect_close(void);
 /** A new sample; percentages are those since @last (NULL: 0). NULL after a message in *@message (g_free). */
 struct sample *collect(const struct sample *last, bool vcpus, char **message);
+struct sample *sample_new(void);
 void sample_free(struct sample *sample);
 struct domain *domain_new(unsigned id);
 
-/** Adds what one line of /proc/net/dev says to the domain whose NIC it is. */
-void read_net_line(const char *line, GPtrArray *domains);
+/** Reads the NICs of all domains from @path, a file as /proc/net/dev. */
+void read_nics(const char *path, GPtrArray *domains);
 /** Reads the disks of all domains from the directory @path of devices of back ends. */
 void read_disks(const char *path, GPtrArray *domains);
 /** Sets the percentages of @sample. */
