@@ -16,7 +16,9 @@ BIN = ROOT / "build/tools/bin"
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
-    subprocess.run(["make", "-s", "-C", ROOT / "tools", "all", f"ROOT={ROOT}"], check=True)
+    """The programs under test; xenstored with sanitizers besides."""
+    subprocess.run(["make", "-s", "-C", ROOT / "tools", "all", f"ROOT={ROOT}"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["make", "-s", "-C", ROOT / "tests/tools/xenstored"], check=True)
 
 
 class Handler(SimpleXMLRPCRequestHandler):
