@@ -79,7 +79,7 @@ const char *xm_server(void)
 {
 	const char *server = getenv("XM_SERVER");
 
-	return server && *server ? server : "unix:/var/run/xend/xmlrpc.sock";
+	return server && *server ? server : "unix:/run/xend/xmlrpc.sock";
 }
 
 /* Says why a socket cannot be used in terms of what the user can do. */
