@@ -51,24 +51,27 @@ START_TEST(header)
 	g_autofree char *text = table_header();
 
 	ck_assert_str_eq(text,
-		"      NAME  STATE   CPU(sec) CPU(%)     MEM(k) MEM(%)  MAXMEM(k) MAXMEM(%) VCPUS NETS NETTX(k) "
+		"      NAME  STATE   CPU(sec) CPU(%)     MEM(k) MEM(%)  MAXMEM(k) MAXMEM(%) VCPUS "
+		"NETS NETTX(k) "
 		"NETRX(k) VBDS   VBD_OO   VBD_RD   VBD_WR  VBD_RSECT  VBD_WSECT SSID");
 }
 END_TEST
 
 START_TEST(rows)
 {
-	struct sample *before = two_domains(1000000, 1000000000), *sample = two_domains(3000000, 2500000000);
+	struct sample *before = two_domains(1000000, 1000000000),
+		      *sample = two_domains(3000000, 2500000000);
 	struct options options = { 0 };
 	g_autofree char *text = NULL, *full = NULL;
 
 	count_percent(sample, before);
 	text = lines(sample, &options);
-	ck_assert_str_eq(text,
-		"  Domain-0 -----r         12    0.0     262144   25.0   no limit       n/a     2    0        0        0"
-		"    0        0        0        0          0          0    0\n"
-		"a-very-lon --b---          2   75.0     262144   25.0     524288      50.0     2    0        0        0"
-		"    0        0        0        0          0          0    0\n");
+	ck_assert_str_eq(text, "  Domain-0 -----r         12    0.0     262144   25.0   no limit   "
+			       "    n/a     2    0        0        0"
+			       "    0        0        0        0          0          0    0\n"
+			       "a-very-lon --b---          2   75.0     262144   25.0     524288   "
+			       "   50.0     2    0        0        0"
+			       "    0        0        0        0          0          0    0\n");
 	options.full_name = true;
 	options.sort = 3;
 	table_sort(sample, &options);
@@ -82,7 +85,8 @@ END_TEST
 /* An id that another domain has by now says nothing of this one. */
 START_TEST(percent_of_a_new_domain)
 {
-	struct sample *before = two_domains(1000000, 1000000000), *sample = two_domains(3000000, 2500000000);
+	struct sample *before = two_domains(1000000, 1000000000),
+		      *sample = two_domains(3000000, 2500000000);
 	struct domain *domain = sample->domains->pdata[1];
 
 	g_free(domain->name);
@@ -99,7 +103,8 @@ END_TEST
 
 START_TEST(nics)
 {
-	g_autofree char *folder = g_dir_make_tmp(NULL, NULL), *path = g_build_filename(folder, "dev", NULL);
+	g_autofree char *folder = g_dir_make_tmp(NULL, NULL),
+			*path = g_build_filename(folder, "dev", NULL);
 	struct sample *sample = two_domains(0, 0);
 	struct domain *domain = sample->domains->pdata[1];
 	struct options options = { .nets = true };
@@ -107,7 +112,8 @@ START_TEST(nics)
 
 	g_file_set_contents(path,
 		"Inter-|   Receive                                                |  Transmit\n"
-		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop\n"
+		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    "
+		"packets errs drop\n"
 		"  eth0: 9 9 9 9 0 0 0 0 9 9 9 9 0 0 0 0\n"
 		"vif3.0: 20480 20 1 2 0 0 0 0 10240 10 3 4 0 0 0 0\n"
 		" vif3.1: 1024 1 0 0 0 0 0 0 2048 2 0 0 0 0 0 0\n"
@@ -120,7 +126,8 @@ START_TEST(nics)
 	text = lines(sample, &options);
 	/* What dom0 receives is what the guest sent. */
 	ck_assert_ptr_nonnull(strstr(text, "     2    2       21       12    0"));
-	ck_assert_ptr_nonnull(strstr(text, "\nNet0 RX:    10240bytes       10pkts        3err        4drop  TX:    20480bytes"));
+	ck_assert_ptr_nonnull(strstr(text, "\nNet0 RX:    10240bytes       10pkts        3err      "
+					   "  4drop  TX:    20480bytes"));
 	g_unlink(path);
 	g_rmdir(folder);
 	sample_free(sample);
@@ -138,7 +145,8 @@ static void put(const char *folder, const char *device, const char *name, const 
 
 START_TEST(disks)
 {
-	g_autofree char *folder = g_dir_make_tmp(NULL, NULL), *command = g_strdup_printf("rm -r %s", folder);
+	g_autofree char *folder = g_dir_make_tmp(NULL, NULL),
+			*command = g_strdup_printf("rm -r %s", folder);
 	struct sample *sample = two_domains(0, 0);
 	struct options options = { .disks = true };
 	g_autofree char *text = NULL;
@@ -153,10 +161,11 @@ START_TEST(disks)
 	put(folder, "vif-3-0", "rd_req", "7\n");
 	read_disks(folder, sample->domains);
 	text = lines(sample, &options);
-	ck_assert_ptr_nonnull(strstr(text, "    2        1      105      200        800       1600    0\n"));
-	ck_assert_ptr_nonnull(strstr(text,
-		"\nVBD BlkBack  51712 [ca: 0]  OO:        1   RD:      100   WR:      200  RSECT:        800  WSECT:"
-		"       1600\nVBD BlkBack  51728 [ca:10]"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "    2        1      105      200        800       1600    0\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nVBD BlkBack  51712 [ca: 0]  OO:        1   RD:      "
+					   "100   WR:      200  RSECT:        800  WSECT:"
+					   "       1600\nVBD BlkBack  51728 [ca:10]"));
 	ck_assert_int_eq(system(command), 0);
 	read_disks(folder, sample->domains);
 	sample_free(sample);
@@ -177,9 +186,9 @@ START_TEST(vcpus_and_headers)
 	}
 	text = lines(sample, &options);
 	ck_assert_ptr_nonnull(strstr(text, head));
-	ck_assert_ptr_nonnull(strstr(text,
-		"VCPUs(sec):   0:          0s   1:          1s   3:          3s   4:          4s   5:          5s\n"
-		"              6:          6s\n"));
+	ck_assert_ptr_nonnull(strstr(text, "VCPUs(sec):   0:          0s   1:          1s   3:     "
+					   "     3s   4:          4s   5:          5s\n"
+					   "              6:          6s\n"));
 	sample_free(sample);
 }
 END_TEST
@@ -194,8 +203,10 @@ START_TEST(summary)
 	sample->cpus = 2;
 	sample->khz = 2400123;
 	table_summary(sample, collect_line, text);
-	ck_assert_ptr_nonnull(strstr(text->str, "   Xen 4.17-x\n2 domains: 1 running, 1 blocked, 0 paused, 0 crashed, 0 dying, "
-						"0 shutdown\nMem: 1048576k total, 1000000k used, 48576k free    CPUs: 2 @ 2400MHz\n"));
+	ck_assert_ptr_nonnull(strstr(text->str,
+		"   Xen 4.17-x\n2 domains: 1 running, 1 blocked, 0 paused, 0 crashed, 0 dying, "
+		"0 shutdown\nMem: 1048576k total, 1000000k used, 48576k free    CPUs: 2 @ "
+		"2400MHz\n"));
 	g_string_free(text, TRUE);
 	sample_free(sample);
 }

@@ -85,7 +85,8 @@ static struct domain *read_domain(const struct xen_domctl_getdomaininfo *info, b
 	domain->cpu_ns = info->cpu_time;
 	domain->mem_kb = info->tot_pages << (XC_PAGE_SHIFT - 10);
 	/* "No limit" is a number of pages that no machine has. */
-	domain->max_kb = info->max_pages >> 40 ? UINT64_MAX : info->max_pages << (XC_PAGE_SHIFT - 10);
+	domain->max_kb =
+		info->max_pages >> 40 ? UINT64_MAX : info->max_pages << (XC_PAGE_SHIFT - 10);
 	domain->vcpus_online = info->nr_online_vcpus;
 	domain->ssid = info->ssidref;
 	if (vcpus && info->max_vcpu_id != XEN_INVALID_MAX_VCPU_ID)
@@ -118,7 +119,8 @@ static bool read_machine(struct sample *sample)
 	if (xc_physinfo(xc, &info) || version < 0)
 		return false;
 	xc_version(xc, XENVER_extraversion, extra, sizeof(extra));
-	snprintf(sample->version, sizeof(sample->version), "%d.%d%s", version >> 16, version & 0xffff, extra);
+	snprintf(sample->version, sizeof(sample->version), "%d.%d%s", version >> 16,
+		version & 0xffff, extra);
 	sample->total_kb = info.total_pages << (XC_PAGE_SHIFT - 10);
 	sample->free_kb = info.free_pages << (XC_PAGE_SHIFT - 10);
 	sample->cpus = info.nr_cpus;

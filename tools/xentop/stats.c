@@ -49,7 +49,8 @@ static struct domain *find(GPtrArray *domains, unsigned id)
 	return NULL;
 }
 
-/* "  vif3.0: rx-bytes packets errs drop fifo frame compressed multicast tx-bytes …": what dom0 gets, the guest sent. */
+/* "  vif3.0: rx-bytes packets errs drop fifo frame compressed multicast tx-bytes …": what dom0
+ * gets, the guest sent. */
 static void read_net_line(const char *line, GPtrArray *domains)
 {
 	unsigned id, index;
@@ -57,8 +58,8 @@ static void read_net_line(const char *line, GPtrArray *domains)
 	struct domain *domain;
 	struct nic nic;
 
-	if (sscanf(line, " vif%u.%u: %llu %llu %llu %llu %*u %*u %*u %*u %llu %llu %llu %llu", &id, &index, &tx[0],
-		    &tx[1], &tx[2], &tx[3], &rx[0], &rx[1], &rx[2], &rx[3]) != 10)
+	if (sscanf(line, " vif%u.%u: %llu %llu %llu %llu %*u %*u %*u %*u %llu %llu %llu %llu", &id,
+		    &index, &tx[0], &tx[1], &tx[2], &tx[3], &rx[0], &rx[1], &rx[2], &rx[3]) != 10)
 		return;
 	domain = find(domains, id);
 	if (!domain)
@@ -85,7 +86,8 @@ void read_nics(const char *path, GPtrArray *domains)
 
 static uint64_t read_count(const char *path, const char *device, const char *name)
 {
-	g_autofree char *file = g_build_filename(path, device, "statistics", name, NULL), *text = NULL;
+	g_autofree char *file = g_build_filename(path, device, "statistics", name, NULL),
+			*text = NULL;
 
 	return g_file_get_contents(file, &text, NULL, NULL) ? g_ascii_strtoull(text, NULL, 10) : 0;
 }
@@ -140,7 +142,8 @@ void count_percent(struct sample *sample, const struct sample *last)
 	gint64 passed = last ? sample->time - last->time : 0;
 
 	for (guint i = 0; i < sample->domains->len && passed > 0; i++) {
-		struct domain *now = sample->domains->pdata[i], *before = find(last->domains, now->id);
+		struct domain *now = sample->domains->pdata[i],
+			      *before = find(last->domains, now->id);
 
 		/* An id may belong to another domain by now. */
 		if (before && now->cpu_ns >= before->cpu_ns && !strcmp(now->name, before->name))
