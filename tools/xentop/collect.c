@@ -86,7 +86,7 @@ static struct domain *read_domain(const struct xen_domctl_getdomaininfo *info, b
 	domain->mem_kb = info->tot_pages << (XC_PAGE_SHIFT - 10);
 	/* "No limit" is a number of pages that no machine has. */
 	domain->max_kb =
-		info->max_pages >> 40 ? UINT64_MAX : info->max_pages << (XC_PAGE_SHIFT - 10);
+		info->max_pages >= UINT32_MAX ? UINT64_MAX : info->max_pages << (XC_PAGE_SHIFT - 10);
 	domain->vcpus_online = info->nr_online_vcpus;
 	domain->ssid = info->ssidref;
 	if (vcpus && info->max_vcpu_id != XEN_INVALID_MAX_VCPU_ID)
