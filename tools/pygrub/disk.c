@@ -205,12 +205,12 @@ static char *full_path(const struct volume *volume, const char *path)
 	return g_strdup_printf("(%s)%s%s", volume->name, *path == '/' ? "" : "/", path);
 }
 
-char *disk_read_text(struct disk *disk, const struct volume *volume, const char *path)
+char *disk_read_text(struct disk *disk, const struct volume *volume, const char *path, GError **error)
 {
 	g_autofree char *file = full_path(volume, path);
 	const char *const argv[] = { "cat", file, NULL };
 
-	return capture(disk, argv, NULL, NULL);
+	return capture(disk, argv, NULL, error);
 }
 
 bool disk_copy(struct disk *disk, const struct volume *volume, const char *path, int out,

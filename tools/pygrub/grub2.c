@@ -165,7 +165,7 @@ static char *read_text(struct script *s, const char *name)
 	const char *path;
 	struct volume *volume = split_path(s, name, &path);
 
-	return s->files++ < FILES_MAX && *path ? disk_read_text(s->menu->disk, volume, path) : NULL;
+	return s->files++ < FILES_MAX && *path ? disk_read_text(s->menu->disk, volume, path, NULL) : NULL;
 }
 
 /* "a = b" and the like; @op as in test(1). */
@@ -283,7 +283,7 @@ static bool volume_matches(struct script *s, struct volume *volume, char by, con
 		return !g_strcmp0(volume->uuid, value);
 	if (by == 'l')
 		return !g_strcmp0(volume->label, value);
-	return s->files++ < FILES_MAX && (text = disk_read_text(s->menu->disk, volume, value));
+	return s->files++ < FILES_MAX && (text = disk_read_text(s->menu->disk, volume, value, NULL));
 }
 
 /* search [--fs-uuid|--label|--file] [--set[=VAR]] VALUE */

@@ -52,7 +52,7 @@ static void read_saved(struct menu *menu)
 {
 	g_autofree char *directory = g_path_get_dirname(menu->path);
 	g_autofree char *path = g_strconcat(directory, "/default", NULL);
-	g_autofree char *text = disk_read_text(menu->disk, menu->volume, path);
+	g_autofree char *text = disk_read_text(menu->disk, menu->volume, path, NULL);
 
 	g_free(menu->chosen);
 	menu->chosen = g_strdup_printf("%lu", text ? strtoul(text, NULL, 10) : 0);

@@ -103,10 +103,16 @@ struct menu *menu_read(struct disk *disk, GError **error)
 		if (!strchr(volume->name, ',') && !volume->uuid && disk->volumes->len > 1)
 			continue;
 		for (size_t f = 0; f < G_N_ELEMENTS(formats); f++) {
-			g_autofree char *text = disk_read_text(disk, volume, formats[f].path);
+			g_autoptr(GError) reason = NULL;
+			g_autofree char *text = disk_read_text(disk, volume, formats[f].path, &reason);
 
 			if (text)
 				return menu_parse(disk, volume, &formats[f], text, error);
+			if (reason) {
+				g_propagate_prefixed_error(
+					error, g_steal_pointer(&reason), "%s: ", formats[f].path);
+				return NULL;
+			}
 		}
 	}
 	fail(error, "%s: no boot menu found (grub.cfg, menu.lst, extlinux.conf)", disk->path);

@@ -47,8 +47,8 @@ struct disk *disk_open(const char *path, GError **error);
 void disk_free(struct disk *disk);
 /** The volume that a boot loader's text means: "hd0,msdos1", "(hd0,0)" if @from_zero, "hd0"; NULL if none. */
 struct volume *disk_volume(struct disk *disk, const char *name, bool from_zero);
-/** Text of a file, without error when it is not there: NULL. */
-char *disk_read_text(struct disk *disk, const struct volume *volume, const char *path);
+/** Text of a file. NULL when it is not there, or, with @error, when it cannot be read or is too long. */
+char *disk_read_text(struct disk *disk, const struct volume *volume, const char *path, GError **error);
 /** Copies a file to the end of the descriptor @out. */
 bool disk_copy(struct disk *disk, const struct volume *volume, const char *path, int out,
 	GError **error);

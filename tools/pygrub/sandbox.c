@@ -82,6 +82,19 @@ static uid_t show_disk(int tree)
 	return st.st_mode & S_IROTH ? NOBODY : st.st_uid;
 }
 
+/* Makes the current directory, a mount, the root. An initial RAM disk cannot be exchanged, only be covered. */
+static void enter_root(void)
+{
+	if (!syscall(SYS_pivot_root, ".", ".")) {
+		if (umount2(".", MNT_DETACH))
+			give_up("leave the old root directory");
+	} else if (errno != EINVAL || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".")) {
+		give_up("change the root directory");
+	}
+	if (chdir("/"))
+		give_up("enter the root directory");
+}
+
 /* A root directory of our own. Returns the user to become. */
 static uid_t confine_files(const char *disk)
 {
@@ -105,8 +118,7 @@ static uid_t confine_files(const char *disk)
 	show("/etc/ld.so.cache", S_IFREG);
 	uid = show_disk(tree);
 	close(tree);
-	if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
-		give_up("change the root directory");
+	enter_root();
 	return uid;
 }
 
@@ -180,7 +192,6 @@ static G_NORETURN void child(
 	bool root = !geteuid();
 	int null = open("/dev/null", O_RDONLY);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0 ||
 		dup2(out, STDOUT_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0))
 		give_up("prepare descriptors");
@@ -193,6 +204,8 @@ static G_NORETURN void child(
 	/* A user who is not root has no more rights than to his own files: nothing to take away. */
 	if (root)
 		drop_rights(confine_files(disk->path));
+	/* Not before: a change of the user forgets it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		give_up("renounce privileges");
 	limit_resource(RLIMIT_CORE, 0);

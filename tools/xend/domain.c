@@ -248,6 +248,14 @@ struct domain_facts domain_facts(struct domain *domain)
 	return facts;
 }
 
+bool domain_exists(struct domain *domain)
+{
+	struct domain_facts facts = domain_facts(domain);
+
+	g_variant_unref(facts.config);
+	return facts.domid != NO_DOMID;
+}
+
 /* A change of (registry) fields. */
 #define CHANGE(statements)              \
 	do {                            \

@@ -107,6 +107,9 @@ struct domain_facts {
 };
 struct domain_facts domain_facts(struct domain *domain);
 
+/* Whether it has a domid just now; without waiting for the lock. */
+bool domain_exists(struct domain *domain);
+
 /* What xm list shows: "(domain …)". Takes the registry's lock. */
 GVariant *domain_sxp(struct domain *domain);
 /* "r-----" for flags of getdomaininfo; free it. */

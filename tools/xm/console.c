@@ -39,11 +39,19 @@ static void raw_terminal(void)
 	changed = !tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw);
 }
 
-/* Path of console @number in "(domain … (device (console (tty /dev/pts/N) …)))"; NULL while there is none. */
+/*
+ * Path of console @number: "(console_tty /dev/pts/N)" of the domain, then those of "(device (console (tty …)))". NULL
+ * while there is none.
+ */
 static char *find_tty(GVariant *domain, int number)
 {
+	char *first = sxp_child_text(domain, "console_tty");
 	GVariant *device;
 	gsize from = 0;
+
+	if (first && *first && !number--)
+		return first;
+	g_free(first);
 
 	while ((device = sxp_next_child(domain, "device", &from))) {
 		g_autoptr(GVariant) value = sxp_nth(device, 1);

@@ -2,16 +2,20 @@
  * Builds a paravirtual domain, runs it and shows its console until it shuts down: for trying the libraries without the
  * rest of the control stack. Runs in dom0.
  *
- * usage: pvboot [-m MIB] [-M MAX_MIB] [-v VCPUS] [-r RAMDISK] [-c CMDLINE] [-n] KERNEL
+ * usage: pvboot [-m MIB] [-M MAX_MIB] [-v VCPUS] [-r RAMDISK] [-c CMDLINE] [-x] [-d] [-n] KERNEL
+ *   -x  tell xenstored of the domain (a Linux guest needs it to get past its balloon driver)
+ *   -d  leave the domain running, its console to xenconsoled
  *   -n  only build and destroy
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xenstore.h>
 
 #include "xenevtchn.h"
 #include "xenguest.h"
@@ -81,7 +85,44 @@ static int run(xc_interface *xc, uint32_t domid, const struct xg_pv_result *resu
 	return info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 }
 
-static int build_and_run(xc_interface *xc, struct xg_pv_config *config, bool only_build)
+enum mode { WATCH, DETACH, ONLY_BUILD };
+
+static bool write_node(struct xs_handle *xs, uint32_t domid, const char *name, const char *format, ...)
+{
+	g_autofree char *path = g_strdup_printf("/local/domain/%u%s", domid, name);
+	struct xs_permissions perms = { .id = domid, .perms = XS_PERM_NONE };
+	g_autofree char *value = NULL;
+	va_list args;
+
+	va_start(args, format);
+	value = g_strdup_vprintf(format, args);
+	va_end(args);
+	return xs_write(xs, XBT_NULL, path, value, strlen(value)) &&
+	       xs_set_permissions(xs, XBT_NULL, path, &perms, 1);
+}
+
+/* The least that a guest and xenconsoled look for. */
+static bool introduce(uint32_t domid, const struct xg_pv_result *result)
+{
+	struct xs_handle *xs = xs_open(0);
+	bool ok;
+
+	ok = xs && write_node(xs, domid, "", "%s", "") && write_node(xs, domid, "/name", "guest%u", domid) &&
+	     write_node(xs, domid, "/domid", "%u", domid) && write_node(xs, domid, "/control", "%s", "") &&
+	     write_node(xs, domid, "/device", "%s", "") &&
+	     write_node(xs, domid, "/console/ring-ref", "%" G_GUINT64_FORMAT, result->console_mfn) &&
+	     write_node(xs, domid, "/console/port", "%u", result->console_port) &&
+	     write_node(xs, domid, "/console/type", "%s", "xenconsoled") &&
+	     write_node(xs, domid, "/console/limit", "%u", 1024 * 1024) &&
+	     xs_introduce_domain(xs, domid, result->store_mfn, result->store_port);
+	if (!ok)
+		perror("pvboot: xenstore");
+	if (xs)
+		xs_close(xs);
+	return ok;
+}
+
+static int build_and_run(xc_interface *xc, struct xg_pv_config *config, bool tell, enum mode mode)
 {
 	struct xen_domctl_createdomain create = {
 		.max_vcpus = config->vcpus,
@@ -105,7 +146,11 @@ static int build_and_run(xc_interface *xc, struct xg_pv_config *config, bool onl
 		progress("", 0, 0, NULL);
 		printf("pvboot: domain %u is built: %s, %" G_GUINT64_FORMAT " pages, ports %u %u\n",
 			config->domid, result.guest_os, result.nr_pages, result.store_port, result.console_port);
-		reason = only_build ? 0 : run(xc, config->domid, &result);
+		if (tell && !introduce(config->domid, &result))
+			mode = ONLY_BUILD;
+		if (mode == DETACH && !xc_domain_unpause(xc, config->domid))
+			return 0;
+		reason = mode == WATCH ? run(xc, config->domid, &result) : 0;
 		printf("pvboot: shut down with reason %d\n", reason);
 	}
 	if (xc_domain_destroy(xc, config->domid))
@@ -117,11 +162,12 @@ static int build_and_run(xc_interface *xc, struct xg_pv_config *config, bool onl
 int main(int argc, char **argv)
 {
 	struct xg_pv_config config = { .memory_kb = 256 << 10, .vcpus = 1, .progress = progress };
-	bool only_build = false;
+	enum mode mode = WATCH;
+	bool tell = false;
 	xc_interface *xc;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "m:M:v:r:c:n")) != -1) {
+	while ((opt = getopt(argc, argv, "m:M:v:r:c:xdn")) != -1) {
 		switch (opt) {
 		case 'm':
 			config.memory_kb = strtoull(optarg, NULL, 0) << 10;
@@ -138,8 +184,14 @@ int main(int argc, char **argv)
 		case 'c':
 			config.cmdline = optarg;
 			break;
+		case 'x':
+			tell = true;
+			break;
+		case 'd':
+			mode = DETACH;
+			break;
 		case 'n':
-			only_build = true;
+			mode = ONLY_BUILD;
 			break;
 		default:
 			return 2;
@@ -151,7 +203,7 @@ int main(int argc, char **argv)
 		perror("pvboot: cannot open the control interface");
 		return 1;
 	}
-	opt = build_and_run(xc, &config, only_build);
+	opt = build_and_run(xc, &config, tell, mode);
 	xc_close(xc);
 	return opt;
 }

@@ -119,16 +119,19 @@ static bool load_images(struct builder *b, GError **error)
 {
 	const struct xg_pv_config *config = b->config;
 
-	if (!check_config(b, error) || !xg_kernel_load(&b->kernel, config->kernel, error))
+	if (!check_config(b, error))
 		return false;
-	if (!xg_kernel_check_pv(&b->kernel, config->features, error)) {
-		g_prefix_error(error, "kernel %s: ", config->kernel);
-		return false;
-	}
+	/* First what fails fast: unpacking takes a while. */
 	if (config->ramdisk) {
 		b->initrd = xg_open_file("ramdisk", config->ramdisk, &b->initrd_bytes, error);
 		if (b->initrd < 0)
 			return false;
+	}
+	if (!xg_kernel_load(&b->kernel, config->kernel, error))
+		return false;
+	if (!xg_kernel_check_pv(&b->kernel, config->features, error)) {
+		g_prefix_error(error, "kernel %s: ", config->kernel);
+		return false;
 	}
 	b->nr_pages = config->memory_kb >> (XC_PAGE_SHIFT - 10);
 	return xg_layout_plan(&b->layout, &b->kernel, b->initrd_bytes, b->nr_pages, error);

@@ -64,10 +64,11 @@ static bool parse_notes(
 	struct xg_kernel *kernel, uint64_t offset, uint64_t size, uint64_t align, GError **error)
 {
 	uint64_t pos = 0, pad = align == 8 ? 7 : 3;
-	const uint8_t *notes = kernel->elf.data + offset;
+	const uint8_t *notes;
 
 	if (!in_file(kernel, offset, size))
 		return fail(error, "the ELF notes lie outside the file");
+	notes = kernel->elf.data + offset;
 	while (size - pos >= sizeof(Elf64_Nhdr)) {
 		Elf64_Nhdr note;
 		uint64_t name = pos + sizeof(note), desc;
