@@ -57,8 +57,9 @@ def test_kernel_that_cannot_be_dom0(boot):
 @quick
 @pytest.mark.timeout(400)
 def test_dom0_userspace_bochs(boot):
-    """The one processor here with Intel's virtualisation, and an emulator that shares no code with the other."""
-    host = boot(boot="bochs", model="corei7_haswell_4770", mem=512, kernel="quiet", limit=380)
+    """The one processor here with Intel's virtualisation and PCIDs, and an emulator that shares no code with the other."""
+    host = boot(boot="bochs", model="corei7_haswell_4770", mem=512, kernel="quiet", xen="loglvl=info", limit=380)
+    host.expect("CPU features in use:.* PCID", 60)
     cpus, memory = host.wait_ready(360)
     assert cpus == 1 and memory > 100 * 1024
     assert "GenuineIntel" in host.check("grep -m1 vendor_id /proc/cpuinfo", 60)

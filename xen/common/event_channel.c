@@ -52,10 +52,48 @@ void send_guest_domain_virq(struct domain *d, u32 virq)
 		send_guest_vcpu_virq(v, virq);
 }
 
+/*
+ * Who gets a global VIRQ in place of dom0. No references: domains are freed a grace period after
+ * evtchn_destroy() has taken them out.
+ */
+static struct domain *virq_handler[NR_VIRQS];
+static DEFINE_SPINLOCK(virq_handler_lock, LOCK_RANK_LEAF);
+
+bool virq_handled_by(const struct domain *d, u32 virq)
+{
+	return READ_ONCE(virq_handler[virq]) == d;
+}
+
+int set_global_virq_handler(struct domain *d, u32 virq)
+{
+	int rc = 0;
+
+	if (virq >= NR_VIRQS || !virq_is_global(virq))
+		return -EINVAL;
+	spin_lock(&virq_handler_lock);
+	if (d->is_dying)
+		rc = -EINVAL;
+	else
+		WRITE_ONCE(virq_handler[virq], is_hardware_domain(d) ? NULL : d);
+	spin_unlock(&virq_handler_lock);
+	return rc;
+}
+
+static void forget_virq_handler(const struct domain *d)
+{
+	spin_lock(&virq_handler_lock);
+	for (u32 virq = 0; virq < NR_VIRQS; virq++)
+		if (virq_handler[virq] == d)
+			WRITE_ONCE(virq_handler[virq], NULL);
+	spin_unlock(&virq_handler_lock);
+}
+
 void send_global_virq(u32 virq)
 {
-	struct domain *d = READ_ONCE(hardware_domain);
+	struct domain *d = READ_ONCE(virq_handler[virq]);
 
+	if (!d)
+		d = READ_ONCE(hardware_domain);
 	if (d)
 		send_guest_domain_virq(d, virq);
 }
@@ -165,6 +203,13 @@ void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 			vcpu_unblock(v);
 		}
 	}
+}
+
+bool evtchn_is_interdomain(const struct domain *d, evtchn_port_t port)
+{
+	const struct evtchn *chn = evtchn_from_port(d, port);
+
+	return chn && binding_state(READ_ONCE(chn->binding)) == ECS_INTERDOMAIN;
 }
 
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port, bool *bad)
@@ -423,6 +468,7 @@ int evtchn_destroy(struct domain *d)
 	if (d->evtchn_teardown == TEARDOWN_none) {
 		/* Whoever allocates a port now sees that the domain is dying. */
 		ASSERT(d->is_dying);
+		forget_virq_handler(d);
 		spin_lock(&d->event_lock);
 		d->evtchn_cursor = 0;
 		d->evtchn_teardown = TEARDOWN_closing;

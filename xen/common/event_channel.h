@@ -142,6 +142,8 @@ void evtchn_unlink_pirq(struct domain *d, struct evtchn *chn);
 bool virq_is_global(u32 virq);
 /* Is it about the machine, so that only dom0 may have it? */
 bool virq_is_privileged(u32 virq);
+/* Has XEN_DOMCTL_set_virq_handler given it to `d`? */
+bool virq_handled_by(const struct domain *d, u32 virq);
 
 /* FIFO ABI: EVTCHNOP_init_control, expand_array. Take event_lock. */
 long evtchn_fifo_init_control(struct evtchn_init_control *ic);

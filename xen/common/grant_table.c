@@ -392,6 +392,8 @@ long gnttab_op_set_version(struct gnttab_run *run, void *arg)
 
 	if (op->version != 1 && op->version != 2)
 		return -EINVAL;
+	if (d->max_grant_version && op->version > d->max_grant_version)
+		return -ENOSYS;
 	spin_lock(&gt->lock);
 	rc = set_version(d, gt, op->version);
 	op->version = gt->version;

@@ -559,6 +559,11 @@ unsigned long free_heap_pages_count(void)
 }
 
 /* Key m: sizes. */
+unsigned long claimed_pages_count(void)
+{
+	return READ_ONCE(heap.claimed);
+}
+
 static void dump_memory_info(unsigned char key)
 {
 	unsigned long cached = cached_pages();

@@ -44,8 +44,8 @@ void offsets(void)
 	OFFSET(VCPU_flags, struct vcpu, arch.flags);
 	OFFSET(VCPU_syscall_entry, struct vcpu, arch.syscall_entry);
 	OFFSET(VCPU_syscall_frame, struct vcpu, arch.syscall_frame);
-	OFFSET(VCPU_cr3_kernel, struct vcpu, arch.cr3_kernel);
-	OFFSET(VCPU_cr3_user, struct vcpu, arch.cr3_user);
+	OFFSET(VCPU_load_kernel, struct vcpu, arch.load_kernel);
+	OFFSET(VCPU_load_user, struct vcpu, arch.load_user);
 	OFFSET(VCPU_nmi_pending, struct vcpu, arch.nmi_pending);
 	DEFINE(PERFC_hypercalls_offset, PERFC_hypercalls * sizeof(u32));
 	OFFSET(VCPUINFO_pending, struct vcpu_info, evtchn_upcall_pending);

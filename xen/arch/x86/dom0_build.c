@@ -329,7 +329,7 @@ static int __init enter_state(struct layout *l, mfn_t l4)
 		printk(XENLOG_ERR "dom0's first page tables are refused: %d\n", rc);
 		return rc;
 	}
-	v->arch.cr3_kernel = mfn_to_maddr(l4);
+	pv_set_roots(v, mfn_to_maddr(l4), 0);
 	r->rip = l->image.v_entry;
 	r->cs = RING3_CS64;
 	r->ss = RING3_SS;

@@ -3,6 +3,7 @@
 #include <xen/grant_table.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <asm/flushtlb.h>
 #include <asm/fpu.h>
 #include <asm/irq.h>
 #include <asm/msr-index.h>
@@ -49,6 +50,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *cfg)
 		goto fail;
 	update_domain_wallclock_time(d); /* guests read it before anybody sets it */
 	share_xen_page_with_guest(virt_to_page(d->shared_info), d, false);
+	d->arch.relaxed_msrs = cfg->relaxed_msrs;
 	rc = pirq_init_domain(d);
 	if (!rc)
 		return 0;
@@ -75,6 +77,7 @@ void arch_domain_destroy(struct domain *d)
 	if (d->shared_info)
 		free_xenheap_page(d->shared_info);
 	xfree(d->arch.e820);
+	xfree(d->arch.cpu_policy);
 	rangeset_destroy(d->arch.ioport_caps);
 	d->arch.perdomain_l3 = NULL;
 	d->arch.ioport_caps = NULL;
@@ -199,8 +202,7 @@ static int set_roots(struct vcpu *v, const vcpu_guest_context_t *c)
 			return rc;
 		}
 	}
-	v->arch.cr3_kernel = mfn_to_maddr(kernel);
-	v->arch.cr3_user = c->ctrlreg[1] ? mfn_to_maddr(user) : 0;
+	pv_set_roots(v, mfn_to_maddr(kernel), c->ctrlreg[1] ? mfn_to_maddr(user) : 0);
 	if (v->arch.cr3_user && !mfn_eq(user, kernel))
 		((pte_t *)mfn_to_virt(mfn_x(user)))[L4_SLOT_MPT] = 0; /* see new_user_baseptr() */
 	return 0;
@@ -292,10 +294,18 @@ static void enter_address_space(struct vcpu *v)
 void write_ptbase(struct vcpu *v)
 {
 	u64 cr3 = is_idle_vcpu(v) ? virt_to_maddr(idle_l4)
-		: v->arch.flags & TF_KERNEL_MODE ? v->arch.cr3_kernel
-						 : v->arch.cr3_user;
+		: v->arch.flags & TF_KERNEL_MODE ? v->arch.load_kernel
+						 : v->arch.load_user;
 
 	tlb_load_cr3(cr3);
+}
+
+void pv_set_roots(struct vcpu *v, u64 kernel, u64 user)
+{
+	v->arch.cr3_kernel = kernel;
+	v->arch.cr3_user = user;
+	v->arch.load_kernel = kernel | (use_pcid ? CR3_NOFLUSH | PCID_KERNEL : 0);
+	v->arch.load_user = user ? user | (use_pcid ? CR3_NOFLUSH | PCID_USER : 0) : 0;
 }
 
 static void load_state(struct vcpu *v)
@@ -453,6 +463,7 @@ int domain_relinquish_resources(struct domain *d)
 	struct vcpu *v;
 	int rc;
 
+	pirq_release_domain(d);
 	for_each_vcpu (d, v) {
 		rc = v->arch.retired ? finish_retired(v) : 0;
 		if (rc)

@@ -18,6 +18,7 @@
 #include "smp_private.h"
 
 u64 tlb_flush_clock = 1;
+bool use_pcid __ro_after_init;
 DEFINE_PER_CPU(u64, tlb_flush_time);
 
 static DEFINE_SPINLOCK(flush_lock, LOCK_RANK_FLUSH);
@@ -46,6 +47,14 @@ void tlb_filter(cpumask_t *mask, u32 page_stamp)
 		cpumask_clear_cpu(cpu, mask);
 }
 
+static void flush_nonglobal(void)
+{
+	if (use_pcid)
+		invpcid(INVPCID_ALL_NONGLOBAL, 0, NULL);
+	else
+		write_cr3(read_cr3());
+}
+
 static void flush_global(void)
 {
 	unsigned long flags = local_irq_save(), cr4 = read_cr4();
@@ -54,7 +63,7 @@ static void flush_global(void)
 		write_cr4(cr4 & ~X86_CR4_PGE);
 		write_cr4(cr4);
 	} else {
-		write_cr3(read_cr3());
+		flush_nonglobal();
 	}
 	local_irq_restore(flags);
 }
@@ -68,10 +77,12 @@ void flush_local(const void *va, unsigned int flags)
 		if (flags & FLUSH_TLB_GLOBAL)
 			flush_global();
 		else
-			write_cr3(read_cr3());
+			flush_nonglobal();
 		tlb_flush_end(time);
 	} else if (flags & FLUSH_VA) {
 		invlpg(va);
+		if (use_pcid)
+			invpcid(INVPCID_ADDRESS, (read_cr3() & PCID_USER) ^ PCID_USER, va);
 	}
 }
 

@@ -1,12 +1,14 @@
 /* The table from hypercall number to handler. entry.S calls through it with up to six arguments. */
 #include <public/xen.h>
 #include <public/arch-x86/xen-mca.h>
+#include <xen/domctl.h>
 #include <xen/errno.h>
 #include <xen/event.h>
 #include <xen/grant_table.h>
 #include <xen/hypercall.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <xen/sysctl.h>
 #include <asm/hypercall.h>
 #include <asm/physdev.h>
 
@@ -51,9 +53,11 @@ const void *const hypercall_table[NR_HYPERCALLS] = {
 	CALL(nmi_op, do_nmi_op),
 	CALL(xsm_op, do_xsm_op),
 	CALL(sched_op, do_sched_op),
+	CALL(sysctl, do_sysctl),
 	CALL(callback_op, do_callback_op),
 	CALL(event_channel_op, do_event_channel_op),
 	CALL(physdev_op, do_physdev_op),
+	CALL(domctl, do_domctl),
 	CALL(mca, do_mca),
 };
 

@@ -3,6 +3,7 @@
 #include <xen/guest_access.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 
 #include "private.h"
 
@@ -97,10 +98,12 @@ void vcpu_block(void)
 	/* An event that comes after this wakes us again, one that came before is seen below. */
 	set_bit(VPF_blocked, &v->pause_flags);
 	if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) &&
-		!READ_ONCE(v->vcpu_info->evtchn_upcall_mask))
+		!READ_ONCE(v->vcpu_info->evtchn_upcall_mask)) {
 		clear_bit(VPF_blocked, &v->pause_flags);
-	else
+	} else {
+		TRACE(TRC_SCHED_BLOCK, v->domain->domain_id, v->vcpu_id);
 		raise_softirq(SCHEDULE_SOFTIRQ);
+	}
 }
 
 void vcpu_yield(void)
@@ -110,6 +113,7 @@ void vcpu_yield(void)
 	struct sched_cpu *sc = vcpu_sched_lock(v, &flags);
 	bool wanted = sched_ops->yield(v);
 
+	TRACE(TRC_SCHED_YIELD, v->domain->domain_id, v->vcpu_id);
 	spin_unlock_irqrestore(&sc->lock, flags);
 	if (wanted)
 		raise_softirq(SCHEDULE_SOFTIRQ);
@@ -197,6 +201,7 @@ static long op_shutdown(XEN_GUEST_HANDLE_PARAM(void) arg)
 		return -EFAULT;
 	if (s.reason > SHUTDOWN_MAX)
 		return -EINVAL;
+	TRACE(TRC_SCHED_SHUTDOWN, current->domain->domain_id, current->vcpu_id, s.reason);
 	domain_shutdown(current->domain, s.reason);
 	return 0;
 }
@@ -210,6 +215,7 @@ static long op_shutdown_code(XEN_GUEST_HANDLE_PARAM(void) arg)
 		return -EFAULT;
 	if (s.reason > SHUTDOWN_MAX)
 		return -EINVAL;
+	TRACE(TRC_SCHED_SHUTDOWN_CODE, d->domain_id, current->vcpu_id, s.reason);
 	spin_lock(&d->shutdown_lock);
 	if (d->shutdown_code == SHUTDOWN_CODE_INVALID)
 		d->shutdown_code = s.reason;

@@ -200,6 +200,7 @@ long read_console_ring(struct xen_sysctl_readconsole *op)
 	char chunk[256];
 
 	spin_lock_irqsave(&console_lock, flags);
+	max = min(max, conring_size()); /* an end, even if others print as fast as we read */
 	pos = op->incremental ? op->index : conring_start();
 	spin_unlock_irqrestore(&console_lock, flags);
 	while (done < max) {

@@ -9,6 +9,7 @@
 
 struct page_info;
 struct xsave_area;
+struct cpu_policy;
 
 struct arch_vcpu {
 	struct cpu_user_regs user_regs; /* while not running */
@@ -20,7 +21,8 @@ struct arch_vcpu {
 	bool syscall_masks_events, syscall32_masks_events, sysenter_masks_events;
 	u8 failsafe_masks_events;
 	unsigned long event_entry, failsafe_entry;
-	u64 cr3_kernel, cr3_user; /* hardware values; cr3_user 0 = none */
+	u64 cr3_kernel, cr3_user; /* addresses of the roots; cr3_user 0 = none */
+	u64 load_kernel, load_user; /* what CR3 is loaded with for them: pv_set_roots() */
 	struct page_info *retired; /* a table on its way out: mm/validate.c */
 	struct trap_info *trap_table; /* [256] */
 
@@ -52,6 +54,9 @@ struct arch_domain {
 	struct e820_entry *e820; /* XENMEM_set_memory_map */
 	unsigned int nr_e820;
 	u32 pci_cf8; /* the address it wrote to port 0xcf8 */
+	struct cpu_policy *cpu_policy; /* what the toolstack lets it see; NULL: all that there is */
+	bool relaxed_msrs;             /* unknown MSRs read as 0 instead of faulting */
+	u32 tsc_mode, tsc_incarnation; /* XEN_DOMCTL_settscinfo */
 };
 
 #endif

@@ -9,7 +9,9 @@
 #define APICBASE_ENABLE       (1UL << 11)
 #define MSR_IA32_FEATURE_CONTROL 0x3a
 #define MSR_IA32_UCODE_REV    0x8b
+#define MSR_PLATFORM_INFO     0xce
 #define MSR_MTRRcap           0xfe
+#define MSR_ARCH_CAPABILITIES 0x10a
 #define MSR_SYSENTER_CS       0x174
 #define MSR_SYSENTER_ESP      0x175
 #define MSR_SYSENTER_EIP      0x176

@@ -71,6 +71,9 @@ extern cpumask_t guest_tlb_cpus;
 
 /* Load v's page tables: the root it should run on now, by its mode. */
 void write_ptbase(struct vcpu *v);
+
+/* Note the roots (machine addresses; user 0 = none) that v runs on from its next load of CR3. mm_lock held, or v is new. */
+void pv_set_roots(struct vcpu *v, u64 kernel, u64 user);
 /* The descriptors of a GDT or LDT page are harmless (their privilege is raised in place). */
 int validate_segdesc_page(struct page_info *pg);
 bool check_descriptor(u64 *desc);

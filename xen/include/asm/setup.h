@@ -63,6 +63,7 @@ void time_init_late(void);
 int construct_dom0(const struct boot_module *kernel, const struct boot_module *initrd);
 void apply_alternatives(void);
 void cstate_init_keys(void);
+void system_policy_init(void); /* BSP, when its features are set up */
 void setup_idle_domain(void);
 
 noreturn void __start_xen(u32 magic, u32 info);

@@ -220,6 +220,8 @@ void boot_alloc_remaining(void);
 /* Frames free now; of those, in zones below 2^bits bytes (0 = all). */
 unsigned long free_heap_pages_count(void);
 unsigned long avail_domheap_pages(unsigned int bits);
+/* Frames promised to domains by domain_set_outstanding_pages() that they have not got yet. */
+unsigned long claimed_pages_count(void);
 /* Scrub some dirty free pages when idle; true when there is more to do. */
 bool scrub_free_pages(void);
 /* Debug keys m and H. */

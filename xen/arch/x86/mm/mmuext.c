@@ -4,6 +4,7 @@
 #include <xen/hypercall.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <asm/flushtlb.h>
 #include <asm/hypercall.h>
 #include <asm/paging.h>
 #include <asm/pgtable.h>
@@ -80,7 +81,7 @@ static int change_kernel_root(struct vcpu *v, mfn_t new)
 		return rc;
 	/* It may have been an application's root, without the M2P. */
 	((pte_t *)mfn_to_virt(mfn_x(new)))[L4_SLOT_MPT] = idle_l4[L4_SLOT_MPT];
-	v->arch.cr3_kernel = mfn_to_maddr(new);
+	pv_set_roots(v, mfn_to_maddr(new), v->arch.cr3_user);
 	write_ptbase(v);
 	return retire_table(v, mfn_to_page(old));
 }
@@ -111,8 +112,10 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
 
 	if (d != v->domain)
 		return -EPERM;
-	if (op->arg1.mfn == old >> PAGE_SHIFT)
+	if (op->arg1.mfn == old >> PAGE_SHIFT) {
+		flush_user_tlb();
 		return 0;
+	}
 	if (op->arg1.mfn) {
 		if (!op_page(op))
 			return -EINVAL;
@@ -120,10 +123,11 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
 		if (rc)
 			return rc;
 	}
-	v->arch.cr3_user = (u64)op->arg1.mfn << PAGE_SHIFT;
+	pv_set_roots(v, v->arch.cr3_kernel, (u64)op->arg1.mfn << PAGE_SHIFT);
 	/* Applications do not get to see the M2P, unless they share the kernel's root. */
 	if (v->arch.cr3_user && v->arch.cr3_user != v->arch.cr3_kernel)
 		((pte_t *)maddr_to_virt(v->arch.cr3_user))[L4_SLOT_MPT] = 0;
+	flush_user_tlb();
 	return old ? retire_table(v, mfn_to_page(maddr_to_mfn(old))) : 0;
 }
 

@@ -1,11 +1,13 @@
 /*
  * What PV guests see of CPUID. Features are listed, not subtracted: an unknown one stays hidden.
- * Applications execute CPUID directly; their libraries ask the kernel's view for what matters.
+ * A domain's own policy (cpu_policy.c) can only take away. Applications execute CPUID directly; their
+ * libraries ask the kernel's view for what matters.
  */
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <xen/time.h>
 #include <xen/version.h>
+#include <asm/cpu_policy.h>
 #include <asm/fpu.h>
 #include <asm/pv.h>
 
@@ -70,13 +72,11 @@ static bool has_sysenter(void)
 	return b != 0x68747541 && b != 0x6f677948; /* "Auth", "Hygo" */
 }
 
-static void leaf_1(struct vcpu *v, u32 *r)
+static void leaf_1(bool dom0, u32 *r)
 {
-	r[1] = (r[1] & 0x0000ff00) | (u32)v->vcpu_id << 25; /* CLFLUSH size, APIC id */
+	r[1] &= 0x0000ff00; /* CLFLUSH size */
 	r[2] = (r[2] & (L1_ECX | (xfeature_mask ? L1_ECX_XSAVE : 0))) | L1_ECX_HYPERVISOR;
-	if (xfeature_mask)
-		r[2] |= L1_ECX_OSXSAVE;
-	r[3] &= L1_EDX | (is_hardware_domain(v->domain) ? L1_EDX_DOM0 : 0);
+	r[3] &= L1_EDX | (dom0 ? L1_EDX_DOM0 : 0);
 	if (!has_sysenter())
 		r[3] &= ~L1_EDX_SEP;
 }
@@ -110,27 +110,22 @@ static void leaf_xstate(u32 sub, u32 *r)
 	}
 }
 
-void pv_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 *r)
+void pv_cpuid_max(bool dom0, u32 leaf, u32 sub, u32 *r)
 {
-	if ((leaf & 0xffff0000) == XEN_CPUID_BASE) {
-		hypervisor_leaf(v, leaf, sub, r);
-		return;
-	}
 	cpuid_count(leaf, sub, &r[0], &r[1], &r[2], &r[3]);
 	switch (leaf) {
 	case 0:
-		r[0] = min(r[0], 0xdu);
+		r[0] = min(r[0], CPUID_MAX_BASIC);
 		break;
 	case 1:
-		leaf_1(v, r);
+		leaf_1(dom0, r);
 		break;
 	case 7:
 		leaf_7(sub, r);
 		break;
 	case 0xb: /* one thread, one core each */
-		r[0] = r[1] = 0;
+		r[0] = r[1] = r[3] = 0;
 		r[2] = sub & 0xff;
-		r[3] = v->vcpu_id * 2;
 		break;
 	case 0xd:
 		leaf_xstate(sub, r);
@@ -139,11 +134,11 @@ void pv_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 *r)
 		r[0] &= 0x3ff;
 		break;
 	case 5: case 6: case 9: case 0xa: case 0xc: case 0x8000000a: case 0x8000001b:
-	case 0x8000001c: case 0x8000001d: case 0x8000001f:
+	case 0x8000001c: case 0x8000001d: case 0x8000001e: case 0x8000001f:
 		r[0] = r[1] = r[2] = r[3] = 0;
 		break;
 	case 0x80000000:
-		r[0] = min(r[0], 0x8000001eu);
+		r[0] = min(r[0], CPUID_MAX_EXTENDED);
 		break;
 	case 0x80000001:
 		r[2] &= E1_ECX;
@@ -157,10 +152,34 @@ void pv_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 *r)
 		r[0] &= 0xffff;
 		r[1] = r[2] = r[3] = 0;
 		break;
+	}
+}
+
+/* What differs between the vCPUs of a domain, and what its own settings show. */
+static void per_vcpu(struct vcpu *v, u32 leaf, u32 *r)
+{
+	switch (leaf) {
+	case 1:
+		r[1] |= (u32)v->vcpu_id << 25; /* APIC id */
+		if (r[2] & B(26))
+			r[2] |= L1_ECX_OSXSAVE;
+		break;
+	case 0xb:
+		r[3] = v->vcpu_id * 2;
+		break;
 	case 0x8000001e:
 		r[0] = v->vcpu_id * 2;
 		r[1] = v->vcpu_id;
-		r[2] = r[3] = 0;
 		break;
 	}
+}
+
+void pv_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 *r)
+{
+	if ((leaf & 0xffff0000) == XEN_CPUID_BASE) {
+		hypervisor_leaf(v, leaf, sub, r);
+		return;
+	}
+	cpu_policy_leaf(v->domain, leaf, sub, r);
+	per_vcpu(v, leaf, r);
 }

@@ -1,0 +1,2 @@
+USES := store
+DEST := $(BINDIR)
