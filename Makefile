@@ -10,16 +10,40 @@ BOOT   := $(DIST)/boot
 # Passed on when given on the command line or in .config.
 OPTIONS := debug=$(debug) verbose=$(verbose) perf=$(perf)
 
-.PHONY: all xen dist demo check check-full bench install uninstall clean help packages
+COMPONENTS := xen tools docs
+
+.PHONY: all build xen tools docs dist $(COMPONENTS:%=dist-%) $(COMPONENTS:%=install-%) demo check check-full test bench \
+	install uninstall deb clean help packages
 
 all: dist
+
+build: xen tools
 
 xen:
 	$(MAKE) -C xen $(OPTIONS)
 
-dist: xen
+tools:
+	@$(MAKE) -C tools all
+
+docs:
+
+dist-xen: xen
 	@install -d $(BOOT)
 	@install -p -m 644 build/xen/xen.gz build/xen/xen-syms $(BOOT)
+	@install -D -m 755 scripts/grub-entry $(DIST)/etc/grub.d/19_xenith
+
+# Built before the old tree goes, so that a failed build leaves it.
+dist-tools: tools
+	@rm -rf $(DIST)/etc/default $(DIST)/etc/init.d $(DIST)$(SYSCONFDIR) $(DIST)/lib $(DIST)$(PREFIX)
+	@$(MAKE) -s -C tools install DESTDIR=$(ROOT)/$(DIST)
+
+dist-docs: dist-tools
+	@for page in $(wildcard docs/man/*.[1-9]); do \
+		install -D -m 644 $$page $(DIST)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+dist: $(COMPONENTS:%=dist-%)
+	@install -p -m 644 COPYING README.md dist
+	@install -p -m 755 scripts/install-dist dist/install.sh
 
 packages:
 	@scripts/install-packages
@@ -39,25 +63,36 @@ bench: packages
 	@$(PYTHON) tests/bench/run
 
 install: dist
-	install -d $(DESTDIR)/boot $(DESTDIR)/etc/grub.d
-	install -m 644 $(BOOT)/xen.gz $(BOOT)/xen-syms $(DESTDIR)/boot
-	install -m 755 scripts/grub-entry $(DESTDIR)/etc/grub.d/19_xenith
-	@if [ -z "$(DESTDIR)" ] && command -v update-grub >/dev/null; then update-grub; fi
+	@scripts/install-dist $(if $(DESTDIR),$(DESTDIR),/)
 
-uninstall:
-	rm -f $(DESTDIR)/boot/xen.gz $(DESTDIR)/boot/xen-syms $(DESTDIR)/etc/grub.d/19_xenith
-	@if [ -z "$(DESTDIR)" ] && command -v update-grub >/dev/null; then update-grub; fi
+install-xen: dist-xen
+	@scripts/install-dist -x $(if $(DESTDIR),$(DESTDIR),/)
+
+install-tools install-docs: dist-docs
+	@scripts/install-dist -t $(if $(DESTDIR),$(DESTDIR),/)
+
+uninstall: dist
+	@scripts/install-dist -u $(if $(DESTDIR),$(DESTDIR),/)
+
+deb: dist
+	@scripts/make-deb
+
+test:
+	@$(MAKE) --no-print-directory -C tests/unit check
+	@[ ! -e tests/tools/Makefile ] || $(MAKE) --no-print-directory -C tests/tools check
 
 clean:
 	rm -rf build dist
 
 help:
-	@echo 'make             build $(BOOT)/xen.gz and xen-syms'
-	@echo 'make demo        boot Debian Linux on it in QEMU, on this terminal'
+	@echo 'make             build all into dist/install; make xen, make tools: only compile that'
+	@echo 'make demo        boot it with Debian Linux and a guest in QEMU, on this terminal'
+	@echo 'make test        run the unit tests'
 	@echo 'make check       run the tests, about a quarter of an hour'
 	@echo 'make check-full  run every test on every emulated machine, hours'
 	@echo 'make bench       compare its speed with the bare machine and with Xen 4.17'
-	@echo 'make install     into DESTDIR: /boot/xen.gz and an entry in the menu of GRUB'
-	@echo 'make uninstall   remove what install put there'
+	@echo 'make install     hypervisor, tools and an entry in the menu of GRUB, below DESTDIR; install-xen, install-tools'
+	@echo 'make uninstall   remove what install put there; /etc/xen is kept as /etc/xen.old-TIME'
+	@echo 'make deb         Debian packages of them in dist/'
 	@echo 'make clean       remove build/ and dist/'
 	@echo 'settings: debug=y (assertions), verbose=y (all messages), perf=y (event counters), DESTDIR=DIR'

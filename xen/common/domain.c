@@ -5,6 +5,7 @@
 #include <xen/mm.h>
 #include <xen/sched.h>
 #include <xen/shutdown.h>
+#include <xen/time.h>
 #include <xen/xmalloc.h>
 
 struct domain *dom_xen, *dom_io, *hardware_domain;
@@ -81,6 +82,11 @@ struct domain *get_domain_by_id(domid_t id)
 	return d && get_domain(d) ? d : NULL;
 }
 
+struct domain *rcu_lock_domain_by_id(domid_t id)
+{
+	return find_domain(id);
+}
+
 struct domain *rcu_lock_domain_by_any_id(domid_t id)
 {
 	if (id == DOMID_SELF || id == current->domain->domain_id)
@@ -122,6 +128,9 @@ static int domain_init_guest(struct domain *d, const struct domain_config *cfg)
 	int rc;
 
 	d->is_privileged = cfg->privileged;
+	d->is_xenstore = cfg->xenstore;
+	d->max_grant_version = cfg->max_grant_version;
+	d->ssidref = cfg->ssidref;
 	memcpy(d->handle, cfg->handle, sizeof(d->handle));
 	d->max_vcpus = cfg->max_vcpus;
 	d->controller_pause_count = d->pause_count = 1;
@@ -268,6 +277,8 @@ free:
 static void domain_destroy_late(struct rcu_head *head)
 {
 	domain_free(container_of(head, struct domain, rcu), true);
+	/* The last trace is gone: who waited for the identifier or the memory may look again. */
+	send_global_virq(VIRQ_DOM_EXC);
 }
 
 static void domain_unlink(struct rcu_head *head)
@@ -294,6 +305,7 @@ static void stop_timers(struct domain *d)
 		stop_timer(&v->periodic_timer);
 		stop_timer(&v->singleshot_timer);
 		stop_timer(&v->poll_timer);
+		stop_timer(&v->self_ipi_timer);
 	}
 }
 
@@ -416,6 +428,23 @@ int domain_unpause_by_systemcontroller(struct domain *d)
 
 /* --- Shutdown --------------------------------------------------------------------------------- */
 
+/* Who waits for a suspended domain has a channel of its own for that. */
+static void tell_of_shutdown(struct domain *d)
+{
+	evtchn_port_t port = READ_ONCE(d->suspend_evtchn);
+
+	if (d->shutdown_code != SHUTDOWN_suspend || !port || evtchn_send(d, port))
+		send_global_virq(VIRQ_DOM_EXC);
+}
+
+int domain_set_suspend_port(struct domain *d, evtchn_port_t port)
+{
+	if (port && !evtchn_is_interdomain(d, port))
+		return -EINVAL;
+	WRITE_ONCE(d->suspend_evtchn, port);
+	return 0;
+}
+
 void domain_shutdown(struct domain *d, unsigned int reason)
 {
 	bool done = true;
@@ -448,7 +477,7 @@ void domain_shutdown(struct domain *d, unsigned int reason)
 	d->is_shut_down = done;
 	spin_unlock(&d->shutdown_lock);
 	if (done)
-		send_global_virq(VIRQ_DOM_EXC);
+		tell_of_shutdown(d);
 }
 
 void domain_resume(struct domain *d)
@@ -534,6 +563,12 @@ void unmap_vcpu_info(struct vcpu *v)
 		&v->domain->shared_info->vcpu_info[v->vcpu_id];
 	v->vcpu_info_mfn = INVALID_MFN;
 	put_page_and_type(pg);
+}
+
+void domain_set_time_offset(struct domain *d, s64 seconds)
+{
+	d->time_offset_seconds = seconds;
+	update_domain_wallclock_time(d);
 }
 
 void update_runstate_area(struct vcpu *v)

@@ -11,6 +11,7 @@
  * its owner sees from the entry's flags that it may reuse the page.
  */
 #include <xen/errno.h>
+#include <xen/trace.h>
 #include <xen/xmalloc.h>
 #include "grant_table.h"
 
@@ -157,6 +158,8 @@ static int map_grant(struct gnttab_map_grant_ref *op)
 		if (handle != INVALID_HANDLE)
 			put_handle(ld->grant_table, handle);
 		put_domain(u.rd);
+	} else {
+		TRACE(TRC_MEM_PAGE_GRANT_MAP, op->dom);
 	}
 	return rc;
 }
@@ -225,6 +228,7 @@ static int unmap_grant(
 		unclaim_parts(lgt, m, parts);
 		return rc;
 	}
+	TRACE(TRC_MEM_PAGE_GRANT_UNMAP, m->rd->domain_id);
 	run->unmapped[run->nr_unmapped].map = m;
 	run->unmapped[run->nr_unmapped].handle = handle;
 	run->unmapped[run->nr_unmapped].parts = parts;

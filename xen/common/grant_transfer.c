@@ -1,5 +1,6 @@
 /* GNTTABOP_transfer: giving a page to a domain that has an entry ready to accept it. */
 #include <xen/errno.h>
+#include <xen/trace.h>
 #include "grant_table.h"
 
 #define UNSTABLE_TRIES 5
@@ -88,6 +89,7 @@ static int transfer_one(const struct gnttab_transfer *op)
 		return GNTST_bad_domain;
 	}
 	rc = give(rd, op->ref, pg);
+	TRACE(TRC_MEM_PAGE_GRANT_TRANSFER, rd->domain_id);
 	put_domain(rd);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* memory_op: more memory for a domain, and less. */
 #include <xen/errno.h>
 #include <xen/lib.h>
+#include <xen/trace.h>
 #include "memory.h"
 
 struct request {
@@ -91,6 +92,7 @@ static bool decrease_one(const struct request *q, unsigned long i)
 	for (unsigned long j = 0; j < 1UL << q->r.extent_order; j++)
 		if (!remove_page(q->d, gfn + j))
 			return false;
+	TRACE(TRC_MEM_DECREASE_RESERVATION, TRACE_U64(gfn), q->d->domain_id | q->r.extent_order << 16);
 	return true;
 }
 

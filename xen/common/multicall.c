@@ -4,6 +4,7 @@
 #include <xen/hypercall.h>
 #include <xen/perfc.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 
 /*
  * Execute one entry. 0; -ERESTART: stopped within the call, the guest's entry says how to go on;
@@ -13,6 +14,8 @@ static always_inline long do_one(struct mc_state *mc, struct multicall_entry *gu
 {
 	if (unlikely(raw_copy_from_guest(&mc->call, guest, sizeof(mc->call))))
 		return -EFAULT;
+	if (unlikely(trace_active))
+		trace_multicall_call(mc->call.op, mc->call.args);
 	mc->call.result = arch_do_multicall_call(&mc->call);
 	if (unlikely(mc->flags & MC_PREEMPTED)) {
 		mc->flags &= ~MC_PREEMPTED;

@@ -71,7 +71,6 @@ ignored_param("tmem_shared_auth");
 ignored_param("tmem_tze");
 
 /* Parts that are not there yet: trace buffers, NUMA placement, IOMMU, hardware guests, TSC emulation. */
-ignored_param("tbuf_size");
 ignored_param("numa");
 ignored_param("msi");
 ignored_param("nomce");

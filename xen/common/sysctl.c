@@ -4,6 +4,7 @@
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 #include <xen/sysctl.h>
+#include <xen/trace.h>
 
 /* One sysctl at a time; never held together with the domctl lock, whose rank it has. */
 static DEFINE_SPINLOCK(sysctl_lock, LOCK_RANK_DOMCTL);
@@ -14,6 +15,7 @@ static const struct {
 	bool out; /* the argument is written back on success */
 } sysctls[] = {
 	[XEN_SYSCTL_readconsole] = { sysctl_readconsole, true },
+	[XEN_SYSCTL_tbuf_op] = { sysctl_tbuf_op, true },
 	[XEN_SYSCTL_physinfo] = { sysctl_physinfo, true },
 	[XEN_SYSCTL_sched_id] = { sysctl_sched_id, true },
 	[XEN_SYSCTL_perfc_op] = { sysctl_perfc_op, true },

@@ -200,13 +200,6 @@ long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, XEN_GUEST_HANDLE_PARAM(vo
 	return arch_do_vcpu_op(cmd, v, arg);
 }
 
-/* The VMASST_TYPE_* that we provide. */
-#define VM_ASSIST_VALID                                                                            \
-	(BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_4gb_segments_notify) |                    \
-		BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) |         \
-		BIT(VMASST_TYPE_architectural_iopl) | BIT(VMASST_TYPE_runstate_update_flag) |      \
-		BIT(VMASST_TYPE_m2p_strict))
-
 long do_vm_assist(unsigned int cmd, unsigned int type)
 {
 	struct domain *d = current->domain;

@@ -50,6 +50,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *cfg)
 		goto fail;
 	update_domain_wallclock_time(d); /* guests read it before anybody sets it */
 	share_xen_page_with_guest(virt_to_page(d->shared_info), d, false);
+	d->arch.relaxed_msrs = cfg->relaxed_msrs;
 	rc = pirq_init_domain(d);
 	if (!rc)
 		return 0;
@@ -76,6 +77,7 @@ void arch_domain_destroy(struct domain *d)
 	if (d->shared_info)
 		free_xenheap_page(d->shared_info);
 	xfree(d->arch.e820);
+	xfree(d->arch.cpu_policy);
 	rangeset_destroy(d->arch.ioport_caps);
 	d->arch.perdomain_l3 = NULL;
 	d->arch.ioport_caps = NULL;
@@ -461,6 +463,7 @@ int domain_relinquish_resources(struct domain *d)
 	struct vcpu *v;
 	int rc;
 
+	pirq_release_domain(d);
 	for_each_vcpu (d, v) {
 		rc = v->arch.retired ? finish_retired(v) : 0;
 		if (rc)

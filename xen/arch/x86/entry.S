@@ -247,6 +247,9 @@ hypercall_entry:
 	sti
 	cmp $NR_HYPERCALLS, %rax
 	jae hypercall_bad
+	cmpb $0, trace_active(%rip)
+	jne hypercall_traced
+hypercall_call:
 	mov %r10, %rcx
 	lea hypercall_table(%rip), %r11
 	call *(%r11, %rax, 8)
@@ -271,6 +274,17 @@ hypercall_exit:
 	mov UREGS_eflags + 8(%rsp), %r11
 	mov UREGS_rsp + 8(%rsp), %rsp
 	sysretq
+
+hypercall_traced:
+	call trace_hypercall
+	mov UREGS_rdi + 8(%rsp), %rdi
+	mov UREGS_rsi + 8(%rsp), %rsi
+	mov UREGS_rdx + 8(%rsp), %rdx
+	mov UREGS_rax + 8(%rsp), %rax
+	mov UREGS_r8 + 8(%rsp), %r8
+	mov UREGS_r9 + 8(%rsp), %r9
+	mov UREGS_r10 + 8(%rsp), %r10
+	jmp hypercall_call
 
 hypercall_bad:
 	mov $-38, %rax

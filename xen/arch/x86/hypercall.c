@@ -1,6 +1,7 @@
 /* The table from hypercall number to handler. entry.S calls through it with up to six arguments. */
 #include <public/xen.h>
 #include <public/arch-x86/xen-mca.h>
+#include <xen/domctl.h>
 #include <xen/errno.h>
 #include <xen/event.h>
 #include <xen/grant_table.h>
@@ -56,6 +57,7 @@ const void *const hypercall_table[NR_HYPERCALLS] = {
 	CALL(callback_op, do_callback_op),
 	CALL(event_channel_op, do_event_channel_op),
 	CALL(physdev_op, do_physdev_op),
+	CALL(domctl, do_domctl),
 	CALL(mca, do_mca),
 };
 

@@ -12,6 +12,7 @@
 #include <xen/smp.h>
 #include <xen/time.h>
 #include <xen/timer.h>
+#include <xen/trace.h>
 #include <public/xen.h>
 
 #define DEFAULT_MSI_IRQS  512
@@ -239,9 +240,16 @@ static noinline void arrival_housekeeping(struct irq_desc *desc)
 		irq_do_pending_move(desc);
 }
 
+/* When an interrupt arrived and that it is done with. */
+static always_inline void trace_handled(const struct irq_desc *desc, u64 arrived)
+{
+	TRACE(TRC_HW_IRQ_HANDLED, desc->irq, arrived, rdtsc());
+}
+
 static void handle_vector(struct cpu_user_regs *regs)
 {
 	unsigned int vector = regs->entry_vector & 0xff;
+	u64 arrived = unlikely(trace_active) ? rdtsc() : 0;
 	void (*direct)(struct cpu_user_regs *) = direct_vector[vector];
 	struct irq_desc *desc;
 	unsigned int irq;
@@ -269,6 +277,7 @@ static void handle_vector(struct cpu_user_regs *regs)
 		check_rate(desc);
 	if (likely(desc->nr_guests)) {
 		irq_deliver_to_guests(desc); /* drops the lock */
+		trace_handled(desc, arrived);
 		return;
 	}
 	if (desc->action)
@@ -276,6 +285,7 @@ static void handle_vector(struct cpu_user_regs *regs)
 	else
 		unclaimed_interrupt(desc);
 	spin_unlock(&desc->lock);
+	trace_handled(desc, arrived);
 }
 
 void do_IRQ(struct cpu_user_regs *regs)

@@ -91,7 +91,7 @@ int domain_map_pirq(struct domain *d, unsigned int pirq, unsigned int irq)
 	struct irq_desc *desc;
 	unsigned long flags;
 
-	if (pirq >= d->nr_pirqs || irq >= nr_irqs)
+	if (pirq >= d->nr_pirqs || irq >= nr_irqs || d->is_dying)
 		return -EINVAL;
 	if (d->pirq_map[pirq].irq)
 		return d->pirq_map[pirq].irq == irq + 1 ? 0 : -EEXIST;
@@ -237,18 +237,24 @@ int domain_unmap_pirq(struct domain *d, unsigned int pirq)
 	return 0;
 }
 
-void pirq_free_domain(struct domain *d)
+void pirq_release_domain(struct domain *d)
 {
-	unsigned long *map = d->arch.pirq_eoi_map;
+	unsigned long *map;
 
 	spin_lock(&d->pirq_lock);
 	for (unsigned int pirq = 0; pirq < d->nr_pirqs; pirq++)
 		(void)domain_unmap_pirq(d, pirq); /* most are not mapped */
-	d->nr_pirqs = 0;
+	map = d->arch.pirq_eoi_map;
 	d->arch.pirq_eoi_map = NULL;
 	spin_unlock(&d->pirq_lock);
 	if (map)
 		put_page_and_type(mfn_to_page(_mfn(d->arch.pirq_eoi_map_mfn)));
+}
+
+void pirq_free_domain(struct domain *d)
+{
+	pirq_release_domain(d);
+	d->nr_pirqs = 0;
 	xfree(d->pirq_map);
 	d->pirq_map = NULL;
 }

@@ -4,13 +4,19 @@
 #include <xen/lib.h>
 #include <xen/sched.h>
 #include <asm/apic.h>
+#include <asm/pv.h>
 
-static long send_nmi(struct vcpu *v)
+void vcpu_send_nmi(struct vcpu *v)
 {
 	v->arch.nmi_pending = true;
 	/* The way back to a guest looks for it when softirqs are done. */
 	cpu_raise_softirq(v->processor, SCHED_SLAVE_SOFTIRQ);
 	vcpu_kick(v);
+}
+
+static long send_nmi(struct vcpu *v)
+{
+	vcpu_send_nmi(v);
 	return 0;
 }
 

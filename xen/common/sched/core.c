@@ -8,6 +8,7 @@
 #include <xen/perfc.h>
 #include <xen/param.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 #include <public/domctl.h>
 #include <public/sysctl.h>
 
@@ -18,18 +19,26 @@ DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
 struct domain *idle_domain;
 const struct scheduler *sched_ops __read_mostly = &sched_credit;
 
-static const struct scheduler *const schedulers[] = { &sched_credit };
+static const struct scheduler *const schedulers[] = { &sched_credit, &sched_sedf, &sched_bvt,
+	&sched_rrobin };
 
 static char opt_sched[16] = "credit";
 string_param("sched", opt_sched);
 
 /* --- Time accounting -------------------------------------------------------------------------- */
 
+/* A vCPU in one word of a trace record. */
+static always_inline u32 trace_vcpu(const struct vcpu *v)
+{
+	return v->vcpu_id | (u32)v->domain->domain_id << 16;
+}
+
 /* v enters a state (RUNSTATE_*) at `now`. Its CPU's lock is held. */
 static always_inline void runstate_change(struct vcpu *v, int state, s_time_t now)
 {
 	s_time_t spent = now - (s_time_t)v->runstate.state_entry_time;
 
+	TRACE(TRC_SCHED_RUNSTATE_CHANGE | (u32)v->runstate.state << 8 | (u32)state << 4, trace_vcpu(v));
 	if (likely(spent > 0)) {
 		v->runstate.time[v->runstate.state] += spent;
 		v->runstate.state_entry_time = now;
@@ -69,6 +78,7 @@ void vcpu_wake(struct vcpu *v)
 	unsigned long flags;
 	struct sched_cpu *sc = vcpu_sched_lock(v, &flags);
 
+	TRACE(TRC_SCHED_WAKE, v->domain->domain_id, v->vcpu_id);
 	if (likely(vcpu_runnable(v))) {
 		if (v->runstate.state >= RUNSTATE_blocked)
 			runstate_change(v, RUNSTATE_runnable, NOW());
@@ -85,6 +95,7 @@ void vcpu_sleep_nosync(struct vcpu *v)
 	unsigned long flags;
 	struct sched_cpu *sc = vcpu_sched_lock(v, &flags);
 
+	TRACE(TRC_SCHED_SLEEP, v->domain->domain_id, v->vcpu_id);
 	if (likely(!vcpu_runnable(v))) {
 		if (v->runstate.state == RUNSTATE_runnable)
 			runstate_change(v, stopped_runstate(v), NOW());
@@ -212,7 +223,25 @@ int vcpu_override_affinity(struct vcpu *v, int cpu)
 
 static void slice_over(void *unused)
 {
+	TRACE(TRC_SCHED_S_TIMER_FN);
 	raise_softirq(SCHEDULE_SOFTIRQ);
+}
+
+static void trace_switch(const struct vcpu *prev, const struct vcpu *next, s_time_t now, s_time_t slice)
+{
+	u32 ran = now - (s_time_t)prev->runstate.state_entry_time;
+	u32 waited = now - (s_time_t)next->runstate.state_entry_time;
+
+	if (prev == next) {
+		TRACE(TRC_SCHED_SWITCH_INFCONT, next->domain->domain_id, next->vcpu_id, ran, slice);
+		TRACE(TRC_SCHED_CONTINUE_RUNNING, trace_vcpu(next));
+		return;
+	}
+	TRACE(TRC_SCHED_SWITCH_INFPREV, prev->domain->domain_id, prev->vcpu_id, ran);
+	TRACE(TRC_SCHED_SWITCH_INFNEXT, next->domain->domain_id, next->vcpu_id,
+		next->runstate.state == RUNSTATE_runnable ? waited : 0, slice);
+	TRACE(TRC_SCHED_SWITCH, prev->domain->domain_id, prev->vcpu_id, next->domain->domain_id,
+		next->vcpu_id);
 }
 
 /* SCHEDULE_SOFTIRQ: leave `current` for whoever shall run. Returns only when that is current. */
@@ -235,6 +264,8 @@ static void schedule(void)
 		stop_timer(&sc->slice);
 		sc->slice_set = false;
 	}
+	if (unlikely(trace_active))
+		trace_switch(prev, next, now, slice.time);
 	if (prev == next) {
 		spin_unlock_irq(&sc->lock);
 		return;
@@ -331,14 +362,21 @@ int sched_init_domain(struct domain *d)
 {
 	d->sched = sched_ops;
 	d->sched_priv = sched_ops->alloc_domdata(d);
-	return d->sched_priv ? 0 : -ENOMEM;
+	if (!d->sched_priv)
+		return -ENOMEM;
+	TRACE(TRC_SCHED_DOM_ADD, d->domain_id);
+	TRACE(TRC_DOM0_DOM_ADD, d->domain_id);
+	return 0;
 }
 
 void sched_destroy_domain(struct domain *d)
 {
-	if (d->sched_priv)
-		sched_ops->free_domdata(d->sched_priv);
+	if (!d->sched_priv)
+		return;
+	sched_ops->free_domdata(d->sched_priv);
 	d->sched_priv = NULL;
+	TRACE(TRC_SCHED_DOM_REM, d->domain_id);
+	TRACE(TRC_DOM0_DOM_REM, d->domain_id);
 }
 
 int scheduler_cpu_up(unsigned int cpu)
@@ -407,6 +445,7 @@ long sched_adjust(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
 	if (op->sched_id != sched_ops->sched_id)
 		return -EINVAL;
+	TRACE(TRC_SCHED_ADJDOM, d->domain_id);
 	return sched_ops->adjust(d, op);
 }
 
@@ -418,6 +457,7 @@ long sched_adjust_global(struct xen_sysctl_scheduler_op *op)
 		return -ESRCH;
 	if (op->sched_id != sched_ops->sched_id)
 		return -EINVAL;
+	TRACE(TRC_SCHED_CTL);
 	return sched_ops->adjust_global ? sched_ops->adjust_global(op) : -EOPNOTSUPP;
 }
 

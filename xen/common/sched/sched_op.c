@@ -3,6 +3,7 @@
 #include <xen/guest_access.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 
 #include "private.h"
 
@@ -31,11 +32,17 @@ static void poll_timer_fn(void *data)
 		vcpu_unblock(v);
 }
 
+static void self_ipi_timer_fn(void *data)
+{
+	evtchn_send_held_ipi(data);
+}
+
 void vcpu_timers_init(struct vcpu *v)
 {
 	init_timer(&v->periodic_timer, periodic_timer_fn, v, v->processor);
 	init_timer(&v->singleshot_timer, singleshot_timer_fn, v, v->processor);
 	init_timer(&v->poll_timer, poll_timer_fn, v, v->processor);
+	init_timer(&v->self_ipi_timer, self_ipi_timer_fn, v, v->processor);
 }
 
 void vcpu_timers_kill(struct vcpu *v)
@@ -43,6 +50,7 @@ void vcpu_timers_kill(struct vcpu *v)
 	kill_timer(&v->periodic_timer);
 	kill_timer(&v->singleshot_timer);
 	kill_timer(&v->poll_timer);
+	kill_timer(&v->self_ipi_timer);
 }
 
 void vcpu_timers_migrate(struct vcpu *v, unsigned int cpu)
@@ -50,6 +58,7 @@ void vcpu_timers_migrate(struct vcpu *v, unsigned int cpu)
 	migrate_timer(&v->periodic_timer, cpu);
 	migrate_timer(&v->singleshot_timer, cpu);
 	migrate_timer(&v->poll_timer, cpu);
+	migrate_timer(&v->self_ipi_timer, cpu);
 }
 
 void vcpu_periodic_timer_work(struct vcpu *v)
@@ -85,13 +94,16 @@ void vcpu_block(void)
 {
 	struct vcpu *v = current;
 
+	evtchn_guest_gets_on(v);
 	/* An event that comes after this wakes us again, one that came before is seen below. */
 	set_bit(VPF_blocked, &v->pause_flags);
 	if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) &&
-		!READ_ONCE(v->vcpu_info->evtchn_upcall_mask))
+		!READ_ONCE(v->vcpu_info->evtchn_upcall_mask)) {
 		clear_bit(VPF_blocked, &v->pause_flags);
-	else
+	} else {
+		TRACE(TRC_SCHED_BLOCK, v->domain->domain_id, v->vcpu_id);
 		raise_softirq(SCHEDULE_SOFTIRQ);
+	}
 }
 
 void vcpu_yield(void)
@@ -101,6 +113,7 @@ void vcpu_yield(void)
 	struct sched_cpu *sc = vcpu_sched_lock(v, &flags);
 	bool wanted = sched_ops->yield(v);
 
+	TRACE(TRC_SCHED_YIELD, v->domain->domain_id, v->vcpu_id);
 	spin_unlock_irqrestore(&sc->lock, flags);
 	if (wanted)
 		raise_softirq(SCHEDULE_SOFTIRQ);
@@ -188,6 +201,7 @@ static long op_shutdown(XEN_GUEST_HANDLE_PARAM(void) arg)
 		return -EFAULT;
 	if (s.reason > SHUTDOWN_MAX)
 		return -EINVAL;
+	TRACE(TRC_SCHED_SHUTDOWN, current->domain->domain_id, current->vcpu_id, s.reason);
 	domain_shutdown(current->domain, s.reason);
 	return 0;
 }
@@ -201,6 +215,7 @@ static long op_shutdown_code(XEN_GUEST_HANDLE_PARAM(void) arg)
 		return -EFAULT;
 	if (s.reason > SHUTDOWN_MAX)
 		return -EINVAL;
+	TRACE(TRC_SCHED_SHUTDOWN_CODE, d->domain_id, current->vcpu_id, s.reason);
 	spin_lock(&d->shutdown_lock);
 	if (d->shutdown_code == SHUTDOWN_CODE_INVALID)
 		d->shutdown_code = s.reason;

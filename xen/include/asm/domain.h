@@ -9,6 +9,7 @@
 
 struct page_info;
 struct xsave_area;
+struct cpu_policy;
 
 struct arch_vcpu {
 	struct cpu_user_regs user_regs; /* while not running */
@@ -53,6 +54,9 @@ struct arch_domain {
 	struct e820_entry *e820; /* XENMEM_set_memory_map */
 	unsigned int nr_e820;
 	u32 pci_cf8; /* the address it wrote to port 0xcf8 */
+	struct cpu_policy *cpu_policy; /* what the toolstack lets it see; NULL: all that there is */
+	bool relaxed_msrs;             /* unknown MSRs read as 0 instead of faulting */
+	u32 tsc_mode, tsc_incarnation; /* XEN_DOMCTL_settscinfo */
 };
 
 #endif

@@ -100,8 +100,10 @@ void irq_free_msi(unsigned int irq);
 /* An interrupt with guests arrived; desc->lock is held and is dropped inside. */
 void irq_deliver_to_guests(struct irq_desc *desc);
 
-/* A domain's table of physical interrupt numbers. -ENOMEM. Frees also unbind and unmap all. */
+/* A domain's table of physical interrupt numbers. -ENOMEM. */
 int pirq_init_domain(struct domain *d);
+/* A dying domain's: unbind and unmap all, give back the shared bitmap. Freeing does that, too. */
+void pirq_release_domain(struct domain *d);
 void pirq_free_domain(struct domain *d);
 /* The machine interrupt behind a domain's pirq, or -1. No lock: may change at once. */
 int domain_pirq_to_irq(const struct domain *d, unsigned int pirq);
@@ -110,7 +112,7 @@ int domain_irq_to_pirq(const struct domain *d, unsigned int irq);
 /* A free pirq that is `n` times in a row, outside the range of GSIs unless `gsi`; -ENOSPC.
  * pirq_lock. */
 int domain_free_pirq(const struct domain *d, bool gsi, unsigned int n);
-/* d->pirq_lock held. -EINVAL out of range, -EEXIST the pirq means another interrupt. */
+/* d->pirq_lock held. -EINVAL out of range or dying, -EEXIST the pirq means another interrupt. */
 int domain_map_pirq(struct domain *d, unsigned int pirq, unsigned int irq);
 /* d->pirq_lock held. Unbinds; an MSI is given back. -EINVAL when not mapped. */
 int domain_unmap_pirq(struct domain *d, unsigned int pirq);

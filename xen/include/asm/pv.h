@@ -36,6 +36,8 @@ void pv_toggle_mode(struct vcpu *v);
 
 /* The stubs of pv/hypercall_page.c, into a page of the hypervisor's view. */
 void pv_fill_hypercall_page(void *page);
+/* Fill a frame of the domain with them; false when it has none such, or it may not be written. */
+bool pv_write_hypercall_page(struct domain *d, unsigned long gfn);
 bool pv_write_hypercall_msr(struct vcpu *v, u64 val);
 
 /* Descriptor tables: pv/descriptor.c. */
@@ -45,6 +47,9 @@ int pv_set_ldt(struct vcpu *v, unsigned long base, unsigned int entries); /* mm_
 void pv_invalidate_ldt(struct vcpu *v);                                   /* mm_lock held */
 /* A fault in the window of v's LDT: map the page; false when it has none. */
 bool pv_map_ldt_page(struct vcpu *v, unsigned int page);
+
+/* Deliver an NMI as soon as the vCPU can take it. */
+void vcpu_send_nmi(struct vcpu *v);
 
 /* Instruction emulation: 0 = not ours, deliver the fault; 1 = done. */
 int pv_emulate_privileged(struct cpu_user_regs *regs);

@@ -30,10 +30,16 @@ void evtchn_destroy_final(struct domain *d); /* frees all memory */
 void send_guest_vcpu_virq(struct vcpu *v, u32 virq);
 void send_guest_domain_virq(struct domain *d, u32 virq);
 void send_global_virq(u32 virq);
+/* Let `d` have a global VIRQ from now on; dom0 has those that nobody else handles. -EINVAL: no such one. */
+int set_global_virq_handler(struct domain *d, u32 virq);
+/* Is it bound to a port of another domain? */
+bool evtchn_is_interdomain(const struct domain *d, evtchn_port_t port);
 /* A machine interrupt bound with EVTCHNOP_bind_pirq: mark its port. */
 void send_guest_pirq(struct domain *d, evtchn_port_t port);
 /* Mark a port on behalf of the local end (as EVTCHNOP_send does); hypercall context. */
 int evtchn_send(struct domain *ld, unsigned int lport);
+/* Sends the IPI of v to itself that evtchn_send() holds back. */
+void evtchn_send_held_ipi(struct vcpu *v);
 /* v changed its CPU: let its machine interrupts follow. No lock needed. */
 void evtchn_move_pirqs(struct vcpu *v);
 /* v->vcpu_info has been pointed elsewhere (VCPUOP_register_vcpu_info): events raised meanwhile are

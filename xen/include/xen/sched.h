@@ -64,6 +64,12 @@ struct vcpu {
 	s_time_t periodic_period, periodic_last_event;
 	struct timer periodic_timer, singleshot_timer, poll_timer;
 
+	/* IPIs to itself in close succession: see event_channel.c. */
+	s_time_t self_ipi_last;
+	unsigned int self_ipi_run;
+	evtchn_port_t self_ipi_port; /* held back until self_ipi_timer; 0 = none */
+	struct timer self_ipi_timer;
+
 	cpumask_t cpu_hard_affinity, cpu_soft_affinity;
 	cpumask_t cpu_hard_affinity_saved; /* what pin_override replaced */
 	bool affinity_overridden;
@@ -74,6 +80,13 @@ struct vcpu {
 
 	struct arch_vcpu arch;
 };
+
+/* The guest gets on: an IPI that waits for this comes now. Only v itself. */
+static always_inline void evtchn_guest_gets_on(struct vcpu *v)
+{
+	if (unlikely(READ_ONCE(v->self_ipi_port)))
+		evtchn_send_held_ipi(v);
+}
 
 struct domain {
 	domid_t domain_id;
@@ -123,6 +136,12 @@ struct domain {
 
 	unsigned long vm_assist; /* VMASST_TYPE_* bits */
 	xen_domain_handle_t handle; /* UUID */
+	u32 ssidref;                /* the toolstack's label, kept for it */
+	bool is_xenstore;           /* runs xenstored: may follow the other domains' lives */
+	bool debugger_attached;
+	u8 max_grant_version;
+	u64 node_affinity;          /* NUMA nodes its memory should come from; bit per node */
+	evtchn_port_t suspend_evtchn; /* rung when it has suspended, instead of VIRQ_DOM_EXC; 0 = none */
 	s64 time_offset_seconds;
 	void *sched_priv;
 	const struct scheduler *sched;
@@ -156,7 +175,9 @@ extern spinlock_t domlist_lock;
 
 struct domain_config {
 	unsigned int max_vcpus, max_evtchn_port, max_grant_frames, max_maptrack_frames;
-	bool privileged;
+	unsigned int max_grant_version; /* 0: any */
+	bool privileged, xenstore, relaxed_msrs;
+	u32 ssidref;
 	xen_domain_handle_t handle;
 };
 #define SHUTDOWN_CODE_INVALID ~0u
@@ -174,6 +195,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id, unsigned int cpu);
 struct domain *get_domain_by_id(domid_t id);
 /* Find by id without a reference: valid until this CPU leaves the hypercall. DOMID_SELF allowed. */
 struct domain *rcu_lock_domain_by_any_id(domid_t id);
+/* The same by a real identifier only. */
+struct domain *rcu_lock_domain_by_id(domid_t id);
 static inline void rcu_unlock_domain(struct domain *d) { (void)d; }
 static always_inline void get_knownalive_domain(struct domain *d)
 {
@@ -194,6 +217,10 @@ void domain_resume(struct domain *d);
 /* The guest did what it may not: shut it down with SHUTDOWN_crash and say where and why. */
 void domain_crash_(struct domain *d, const char *why, ...) __printf(2, 3);
 #define domain_crash(d, ...) domain_crash_(d, __VA_ARGS__)
+/* Ring `port` instead of raising VIRQ_DOM_EXC when the domain suspends. -EINVAL: not that kind of port. */
+int domain_set_suspend_port(struct domain *d, evtchn_port_t port);
+/* Seconds between the domain's wall clock and UTC. */
+void domain_set_time_offset(struct domain *d, s64 seconds);
 void domain_pause(struct domain *d);        /* waits until none of its vCPUs runs */
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
@@ -208,6 +235,12 @@ int map_vcpu_info(struct vcpu *v, unsigned long gfn, unsigned int offset);
 void unmap_vcpu_info(struct vcpu *v);
 long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, XEN_GUEST_HANDLE_PARAM(void) arg);
 long do_vm_assist(unsigned int cmd, unsigned int type);
+/* The VMASST_TYPE_* that we provide. */
+#define VM_ASSIST_VALID                                                                            \
+	(BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_4gb_segments_notify) |                    \
+		BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) |         \
+		BIT(VMASST_TYPE_architectural_iopl) | BIT(VMASST_TYPE_runstate_update_flag) |      \
+		BIT(VMASST_TYPE_m2p_strict))
 /* Copy v->runstate to where the guest asked. Only for the current vCPU. */
 void update_runstate_area(struct vcpu *v);
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *rs);
@@ -275,6 +308,10 @@ void arch_domain_destroy(struct domain *d);
 int arch_vcpu_create(struct vcpu *v);
 void arch_vcpu_destroy(struct vcpu *v);
 int domain_relinquish_resources(struct domain *d); /* -ERESTART while there is more */
+/*
+ * Give a vCPU that does not run registers, tables and callbacks. It is initialised then, but stays
+ * down. -EINVAL: something in it could harm us, or is not the domain's; -ERESTART: call again.
+ */
 int arch_set_info_guest(struct vcpu *v, const vcpu_guest_context_t *c);
 void arch_dump_vcpu_info(struct vcpu *v);
 /* Cleared; a domain's at the start of a page of its own. NULL: no memory. */

@@ -14,6 +14,7 @@ enum softirq {
 	TASKLET_SOFTIRQ,
 	SERIAL_SOFTIRQ,   /* received console input */
 	CALIBRATE_SOFTIRQ,
+	TRACE_SOFTIRQ,    /* a trace buffer is half full */
 	NR_SOFTIRQS,
 };
 

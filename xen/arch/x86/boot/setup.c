@@ -7,6 +7,7 @@
 #include <xen/param.h>
 #include <xen/pci.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 #include <asm/apic.h>
 #include <asm/irq.h>
 #include <asm/nmi.h>
@@ -157,6 +158,7 @@ static noreturn void start_on_own_stack(void)
 	time_init_late();
 	irq_timers_init();
 	smp_boot_cpus();
+	trace_init();
 
 	if (!boot_info.nr_modules)
 		panic("No dom0 kernel: the boot loader has to load it as a module\n");

@@ -2,6 +2,7 @@
 #include <xen/keyhandler.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 #include <asm/setup.h>
 #include <asm/time.h>
 
@@ -14,11 +15,14 @@ static DEFINE_PER_CPU(struct idle_count, c1);
 void cpu_idle(void)
 {
 	struct idle_count *c = &this_cpu(c1);
-	u64 start = rdtsc();
+	u64 start = rdtsc(), end;
 
+	TRACE(TRC_PM_IDLE_ENTRY, 1, start, 0, 0);
 	safe_halt();
+	end = rdtsc();
 	c->entries++;
-	c->ticks += rdtsc() - start;
+	c->ticks += end - start;
+	TRACE(TRC_PM_IDLE_EXIT, 1, end, 0, 0, 0, 0);
 }
 
 void cstate_read(unsigned int cpu, u64 *entries, s_time_t *idle)

@@ -20,6 +20,7 @@
 #define MXCSR_RESET     0x1f80
 #define FXSAVE_SIZE     512
 #define XSTATE_BV_OFFSET 512
+#define XSTATE_HEADER_SIZE (XSAVE_MIN_SIZE - XSTATE_BV_OFFSET)
 
 u64 xfeature_mask __ro_after_init;
 unsigned int xstate_size __ro_after_init = 512;
@@ -154,12 +155,34 @@ void fpu_restore(struct vcpu *v)
 		write_cr0(read_cr0() | X86_CR0_TS);
 }
 
+/* The rules of XCR0: SDM 1, "Enabling the XSAVE Feature Set". */
+static bool xcr0_valid(u64 val)
+{
+	return xfeature_mask && !(val & ~xfeature_mask) && (val & XSTATE_X87) &&
+		(!(val & XSTATE_AVX) || (val & XSTATE_SSE)) &&
+		(!(val & XSTATE_AVX512) ||
+			((val & XSTATE_AVX512) == XSTATE_AVX512 && (val & XSTATE_AVX)));
+}
+
+bool fpu_set_xsave(struct vcpu *v, u64 xcr0, const void *image)
+{
+	const u64 *header = image + XSTATE_BV_OFFSET;
+
+	if (!xcr0_valid(xcr0) || (header[0] & ~xfeature_mask))
+		return false;
+	/* The compacted form, and what has no meaning yet. */
+	for (unsigned int i = 1; i < XSTATE_HEADER_SIZE / sizeof(u64); i++)
+		if (header[i])
+			return false;
+	memcpy(v->arch.xsave, image, xstate_size);
+	v->arch.xcr0 = xcr0;
+	v->dirty_cpu = NR_CPUS;
+	return true;
+}
+
 bool fpu_set_xcr0(struct vcpu *v, u64 val)
 {
-	if (!xfeature_mask || (val & ~xfeature_mask) || !(val & XSTATE_X87) ||
-		((val & XSTATE_AVX) && !(val & XSTATE_SSE)) ||
-		((val & XSTATE_AVX512) &&
-			((val & XSTATE_AVX512) != XSTATE_AVX512 || !(val & XSTATE_AVX))))
+	if (!xcr0_valid(val))
 		return false;
 	v->arch.xcr0 = val;
 	xsetbv(val);

@@ -7,6 +7,7 @@
 #include <xen/lib.h>
 #include <xen/perfc.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 #include <asm/guest_access.h>
 #include <asm/pgtable.h>
 #include <asm/pv.h>
@@ -100,6 +101,8 @@ void pv_inject_trap(struct cpu_user_regs *regs, unsigned int vector, u32 error_c
 {
 	const struct trap_info *ti = &current->arch.trap_table[vector];
 
+	TRACE(TRC_PV_TRAP | TRC_64_FLAG, TRACE_U64(regs->rip),
+		vector | (u32)(vector < 32 && HAS_ERROR_CODE >> vector & 1) << 15 | error_code << 16);
 	if (unlikely(!ti->address)) {
 		domain_crash(current->domain, "exception %u (error code %#x) without a handler",
 			vector, error_code);
@@ -118,6 +121,7 @@ void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long addr, u32 er
 	error_code &= ~PFEC_user;
 	if (!(v->arch.flags & TF_KERNEL_MODE))
 		error_code |= PFEC_user;
+	TRACE(TRC_PV_PAGE_FAULT | TRC_64_FLAG, TRACE_U64(regs->rip), TRACE_U64(addr), error_code);
 	v->vcpu_info->arch.cr2 = addr;
 	ti = &v->arch.trap_table[X86_EXC_PF];
 	if (unlikely(!ti->address))
@@ -128,6 +132,7 @@ void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long addr, u32 er
 
 void pv_deliver_event(struct cpu_user_regs *regs)
 {
+	evtchn_guest_gets_on(current);
 	bounce(regs, current->arch.event_entry, true, false, 0);
 }
 

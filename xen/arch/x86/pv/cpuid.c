@@ -1,6 +1,6 @@
 /*
  * What PV guests see of CPUID. Features are listed, not subtracted: an unknown one stays hidden.
- * Applications execute CPUID directly; their
+ * A domain's own policy (cpu_policy.c) can only take away. Applications execute CPUID directly; their
  * libraries ask the kernel's view for what matters.
  */
 #include <xen/lib.h>
@@ -180,6 +180,6 @@ void pv_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 *r)
 		hypervisor_leaf(v, leaf, sub, r);
 		return;
 	}
-	pv_cpuid_max(is_hardware_domain(v->domain), leaf, sub, r);
+	cpu_policy_leaf(v->domain, leaf, sub, r);
 	per_vcpu(v, leaf, r);
 }

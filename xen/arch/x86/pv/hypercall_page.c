@@ -34,14 +34,10 @@ void pv_fill_hypercall_page(void *page)
 		fill_stub((u8 *)page + nr * STUB_SIZE, nr);
 }
 
-/* A write to the MSR that CPUID leaf 0x40000002 names: frame number and, in the low bits, page 0. */
-bool pv_write_hypercall_msr(struct vcpu *v, u64 val)
+bool pv_write_hypercall_page(struct domain *d, unsigned long gfn)
 {
-	struct page_info *pg;
+	struct page_info *pg = get_page_from_gfn(d, _gfn(gfn));
 
-	if (val & ~PAGE_MASK)
-		return false;
-	pg = get_page_from_gfn(v->domain, _gfn(val >> PAGE_SHIFT));
 	if (!pg)
 		return false;
 	if (get_page_type(pg, PGT_writable)) {
@@ -51,4 +47,10 @@ bool pv_write_hypercall_msr(struct vcpu *v, u64 val)
 	pv_fill_hypercall_page(page_to_virt(pg));
 	put_page_and_type(pg);
 	return true;
+}
+
+/* A write to the MSR that CPUID leaf 0x40000002 names: frame number and, in the low bits, page 0. */
+bool pv_write_hypercall_msr(struct vcpu *v, u64 val)
+{
+	return !(val & ~PAGE_MASK) && pv_write_hypercall_page(v->domain, val >> PAGE_SHIFT);
 }

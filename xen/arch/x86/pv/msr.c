@@ -65,8 +65,11 @@ bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *val)
 		return true;
 	default:
 		/* Dom0 reads what the machine has: thermal state, errors, microcode revision. */
-		return is_hardware_domain(v->domain) && !(msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST) &&
-			!rdmsr_safe(msr, val);
+		if (is_hardware_domain(v->domain) && !(msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST) &&
+			!rdmsr_safe(msr, val))
+			return true;
+		*val = 0;
+		return v->domain->arch.relaxed_msrs;
 	}
 }
 
@@ -91,7 +94,7 @@ bool pv_wrmsr(struct vcpu *v, u32 msr, u64 val)
 		return true; /* the callbacks count */
 	default:
 		/* Writing back what is there does no harm; anything else is refused. */
-		return pv_rdmsr(v, msr, &cur) && cur == val;
+		return pv_rdmsr(v, msr, &cur) && (cur == val || v->domain->arch.relaxed_msrs);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <xen/perfc.h>
 #include <xen/pci.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 #include <asm/fpu.h>
 #include <asm/guest_access.h>
 #include <asm/insn.h>
@@ -320,6 +321,7 @@ int pv_emulate_privileged(struct cpu_user_regs *regs)
 		rc = emulate_two_byte(regs, &in);
 	if (rc == 1) {
 		perfc_incr(privops);
+		TRACE(TRC_PV_EMULATE_PRIVOP | TRC_64_FLAG, TRACE_U64(regs->rip));
 		regs->rip += in.len;
 		regs->rflags &= ~(u64)X86_EFLAGS_RF;
 	}
@@ -338,6 +340,7 @@ int pv_emulate_invalid_op(struct cpu_user_regs *regs)
 		memcmp(b, sig, 5))
 		return 0;
 	if (b[5] == 0x0f && b[6] == 0xa2) {
+		TRACE(TRC_PV_FORCED_INVALID_OP | TRC_64_FLAG, TRACE_U64(regs->rip));
 		pv_cpuid(current, regs->rax, regs->rcx, r);
 		regs->rax = r[0];
 		regs->rbx = r[1];

@@ -7,6 +7,7 @@
 #include <xen/lib.h>
 #include <xen/perfc.h>
 #include <xen/sched.h>
+#include <xen/trace.h>
 #include <asm/guest_access.h>
 #include <asm/insn.h>
 #include <asm/l1.h>
@@ -230,6 +231,8 @@ int pv_emulate_ptwr(struct cpu_user_regs *regs, unsigned long addr)
 		goto out;
 	if (p.reg >= 0)
 		set_reg(regs, p.reg, p.reg_val, p.size);
+	TRACE(TRC_PV_PTWR_EMULATION | TRC_64_FLAG, TRACE_U64(READ_ONCE(*target)), TRACE_U64(addr),
+		TRACE_U64(regs->rip));
 	regs->rip += p.in.len;
 	regs->rflags = p.rflags & ~(u64)X86_EFLAGS_RF;
 	perfc_incr(ptwr_emulations);

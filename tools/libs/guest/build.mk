@@ -1,0 +1,2 @@
+PACKAGES := gio-2.0 zlib liblzma libzstd liblz4
+LIBS := -lbz2

@@ -1,0 +1,3 @@
+USES := sxp
+PACKAGES := gio-2.0 libseccomp
+DEST := $(LIBEXECDIR)/bin

@@ -1,0 +1,2 @@
+USES := conf rpc sxp
+DEST := $(SBINDIR)

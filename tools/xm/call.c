@@ -1,0 +1,217 @@
+/* Calls to xend, and reading of what it tells. */
+#include "xm.h"
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int failure;
+static const char *activity;
+
+/* Shows on a terminal, beginning with the second second, that a call is under way. */
+struct progress {
+	GThread *thread;
+	GMutex lock;
+	GCond changed;
+	bool done;
+};
+
+static void *show_progress(void *data)
+{
+	struct progress *progress = data;
+	gint64 begin = g_get_monotonic_time(), next = begin + G_USEC_PER_SEC;
+	bool shown = false;
+
+	g_mutex_lock(&progress->lock);
+	while (!progress->done) {
+		if (g_cond_wait_until(&progress->changed, &progress->lock, next))
+			continue;
+		fprintf(stderr, "\r%s ... %d s", activity ?: "Waiting for xend",
+			(int)((next - begin) / G_USEC_PER_SEC));
+		fflush(stderr);
+		shown = true;
+		next += G_USEC_PER_SEC;
+	}
+	g_mutex_unlock(&progress->lock);
+	if (shown)
+		fputs("\r\033[K", stderr);
+	return NULL;
+}
+
+static void progress_begin(struct progress *progress)
+{
+	sigset_t all, old;
+
+	memset(progress, 0, sizeof(*progress));
+	if (!isatty(STDERR_FILENO))
+		return;
+	g_mutex_init(&progress->lock);
+	g_cond_init(&progress->changed);
+	/* Signals are for the main thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	progress->thread = g_thread_new("progress", show_progress, progress);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void progress_end(struct progress *progress)
+{
+	if (!progress->thread)
+		return;
+	g_mutex_lock(&progress->lock);
+	progress->done = true;
+	g_cond_signal(&progress->changed);
+	g_mutex_unlock(&progress->lock);
+	g_thread_join(progress->thread);
+	g_mutex_clear(&progress->lock);
+	g_cond_clear(&progress->changed);
+}
+
+void xm_activity(const char *text)
+{
+	activity = text;
+}
+
+const char *xm_server(void)
+{
+	const char *server = getenv("XM_SERVER");
+
+	return server && *server ? server : "unix:/run/xend/xmlrpc.sock";
+}
+
+/* Says why a socket cannot be used in terms of what the user can do. */
+static void explain(GError **error)
+{
+	const char *server = xm_server(), *path = server + strlen("unix:");
+
+	if (!error || !g_error_matches(*error, XENRPC_ERROR, XENRPC_ERROR_CONNECT) ||
+		!g_str_has_prefix(server, "unix:"))
+		return;
+	if (!access(path, R_OK | W_OK))
+		g_prefix_error(error, "xend does not answer: ");
+	else if (errno == EACCES && geteuid())
+		g_prefix_error(error, "only root may use xm: ");
+	else
+		g_prefix_error(error, "xend is not running: ");
+}
+
+GVariant *xm_try(const char *method, GVariant *params, GError **error)
+{
+	static struct xenrpc_client *client;
+	g_autoptr(GVariant) held = params ? g_variant_ref_sink(params) : NULL;
+	struct progress progress;
+	GVariant *result;
+
+	if (!client)
+		client = xenrpc_client_new(xm_server(), error);
+	if (!client)
+		return NULL;
+	progress_begin(&progress);
+	result = xenrpc_call(client, method, held, error);
+	progress_end(&progress);
+	if (!result)
+		explain(error);
+	return result ? g_variant_take_ref(result) : NULL;
+}
+
+GVariant *xm_call(const char *method, GVariant *params)
+{
+	g_autoptr(GError) error = NULL;
+	GVariant *result = xm_try(method, params, &error);
+
+	if (!result)
+		failure = xm_report(error);
+	return result;
+}
+
+int xm_call_failed(void)
+{
+	return failure;
+}
+
+int xm_do(const char *method, GVariant *params)
+{
+	g_autoptr(GVariant) result = xm_call(method, params);
+
+	return result ? XM_OK : xm_call_failed();
+}
+
+GVariant *xm_domain(const char *domain)
+{
+	return xm_call("xend.domain", g_variant_new("(s)", domain));
+}
+
+char *field_text(GVariant *sxp, const char *name, const char *otherwise)
+{
+	return sxp_child_text(sxp, name) ?: g_strdup(otherwise);
+}
+
+double field_number(GVariant *sxp, const char *name, double otherwise)
+{
+	g_autofree char *text = sxp_child_text(sxp, name);
+	char *end;
+	double number = text ? g_ascii_strtod(text, &end) : otherwise;
+
+	return text && (end == text || !isfinite(number)) ? otherwise : number;
+}
+
+bool parse_number(const char *text, const char *what, gint64 min, gint64 max, gint64 *number)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (g_ascii_string_to_signed(text, 10, min, max, number, &error))
+		return true;
+	xm_usage("%s '%s' is no number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, what, text,
+		min, max);
+	return false;
+}
+
+bool parse_memory(const char *text, gint64 *mib)
+{
+	char *end;
+	guint64 number = g_ascii_strtoull(text, &end, 10);
+	char unit = g_ascii_toupper(*end);
+
+	if (!g_ascii_isdigit(*text) || (*end && (!strchr("KMG", unit) || end[1])) ||
+		number > (1ULL << 40)) {
+		xm_usage("'%s' is no amount of memory such as 256, 512M or 2G", text);
+		return false;
+	}
+	*mib = unit == 'K' ? number >> 10 : unit == 'G' ? number << 10 : number;
+	if (!*mib || *mib > G_MAXINT32) {
+		xm_usage("'%s' is no amount of memory that a domain can have", text);
+		return false;
+	}
+	return true;
+}
+
+volatile bool interrupted;
+static struct sigaction before;
+
+static void on_interrupt(int signal)
+{
+	static const char text[] =
+		"\nxm: interrupted; what was begun is undone as soon as xend lets it "
+		"(again Ctrl-C: leave at once)\n";
+	ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)ignored;
+	interrupted = true;
+}
+
+void interrupt_begin(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt,
+		.sa_flags = SA_RESTART | SA_RESETHAND };
+
+	interrupted = false;
+	sigaction(SIGINT, &action, &before);
+}
+
+void interrupt_end(void)
+{
+	sigaction(SIGINT, &before, NULL);
+}

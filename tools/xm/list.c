@@ -1,0 +1,220 @@
+/* What domains there are: list, uptime, domid, domname. */
+#include "xm.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static gboolean detailed, json, one_line;
+static char *state_wanted;
+
+/* SXP lists of the domains named in @argv, or of all in @state. NULL after a message. */
+static GPtrArray *domains(int argc, char **argv, const char *state)
+{
+	g_autoptr(GPtrArray) found =
+		g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
+	g_autoptr(GVariant) list = NULL;
+
+	for (int i = 0; i < argc; i++) {
+		GVariant *domain = xm_domain(argv[i]);
+
+		if (!domain)
+			return NULL;
+		g_ptr_array_add(found, domain);
+	}
+	if (argc)
+		return g_steal_pointer(&found);
+	list = xm_call("xend.domains_with_state", g_variant_new("(bs)", TRUE, state));
+	if (!list)
+		return NULL;
+	for (gsize i = 0; i < sxp_length(list); i++)
+		g_ptr_array_add(found, sxp_nth(list, i));
+	return g_steal_pointer(&found);
+}
+
+static void print_row(GVariant *domain)
+{
+	g_autofree char *name = field_text(domain, "name", "?"),
+			*id = field_text(domain, "domid", "");
+	g_autofree char *state = field_text(domain, "state", "");
+	double vcpus = field_number(domain, "online_vcpus", field_number(domain, "vcpus", 0));
+
+	/* A managed domain that does not run has neither id nor state. */
+	printf("%-40s %5s %5.0f %5.0f %10s %9.1f\n", name, id, field_number(domain, "memory", 0),
+		vcpus, *id ? state : "", field_number(domain, "cpu_time", 0));
+}
+
+static char *json_string(const char *text)
+{
+	GString *out = g_string_new("\"");
+
+	for (const char *c = text; *c; c++) {
+		if ((unsigned char)*c < 0x20)
+			g_string_append_printf(out, "\\u%04x", *c);
+		else if (*c == '"' || *c == '\\')
+			g_string_append_printf(out, "\\%c", *c);
+		else
+			g_string_append_c(out, *c);
+	}
+	g_string_append_c(out, '"');
+	return g_string_free(out, FALSE);
+}
+
+/* {"name": …}: the columns of the table, and the uuid. */
+static void print_json(GVariant *domain, bool last)
+{
+	static const struct {
+		const char *name;
+		bool number;
+	} keys[] = { { "name" }, { "uuid" }, { "domid", true }, { "memory", true },
+		{ "maxmem", true }, { "vcpus", true }, { "online_vcpus", true }, { "state" },
+		{ "cpu_time", true } };
+	const char *comma = "";
+
+	fputs("  {", stdout);
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		g_autofree char *text = sxp_child_text(domain, keys[i].name), *string = NULL;
+		char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+		if (!text)
+			continue;
+		string = keys[i].number ? NULL : json_string(text);
+		printf("%s\"%s\": %s", comma, keys[i].name,
+			string
+				?: g_ascii_dtostr(number, sizeof(number),
+					   field_number(domain, keys[i].name, 0)));
+		comma = ", ";
+	}
+	puts(last ? "}" : "},");
+}
+
+static int list(int argc, char **argv)
+{
+	static const char *const states[] = { "halted", "paused", "running", "suspended",
+		"shutdown", "crashed", "all", NULL };
+	g_autoptr(GPtrArray) found = NULL;
+
+	if (state_wanted && !g_strv_contains(states, state_wanted))
+		return xm_usage("list: no state '%s'; there are halted, paused, running, "
+				"suspended, shutdown, crashed, all",
+			state_wanted);
+	if (state_wanted && argc)
+		return xm_usage("list: --state and names of domains exclude each other");
+	found = domains(argc, argv, state_wanted ?: "all");
+	if (!found)
+		return xm_call_failed();
+	if (json)
+		puts("[");
+	else if (!detailed)
+		printf("%-40s %5s %5s %5s %10s %9s\n", "Name", "ID", "Mem", "VCPUs", "State",
+			"Time(s)");
+	for (guint i = 0; i < found->len; i++) {
+		g_autofree char *text = detailed ? sxp_print_pretty(found->pdata[i]) : NULL;
+
+		if (json)
+			print_json(found->pdata[i], i + 1 == found->len);
+		else if (text)
+			fputs(text, stdout);
+		else
+			print_row(found->pdata[i]);
+	}
+	if (json)
+		puts("]");
+	return XM_OK;
+}
+
+/* "2 days, 1:02:03" */
+static char *duration(gint64 seconds)
+{
+	gint64 days = seconds / 86400;
+	g_autofree char *rest = g_strdup_printf("%d:%02d:%02d", (int)(seconds / 3600 % 24),
+		(int)(seconds / 60 % 60), (int)(seconds % 60));
+
+	return days ? g_strdup_printf(
+			      "%" G_GINT64_FORMAT " day%s, %s", days, days > 1 ? "s" : "", rest)
+		    : g_steal_pointer(&rest);
+}
+
+/* Seconds since a domain's start; negative if it does not run. */
+static gint64 uptime_of(GVariant *domain)
+{
+	g_autofree char *id = field_text(domain, "domid", ""), *text = NULL;
+	double start = field_number(domain, "start_time", -1);
+
+	if (!*id)
+		return -1;
+	/* Domain 0 is where we run, and began before any clock was set. */
+	if (!strcmp(id, "0") && g_file_get_contents("/proc/uptime", &text, NULL, NULL))
+		return g_ascii_strtod(text, NULL);
+	return start < 0 ? -1 : MAX(0, (gint64)(g_get_real_time() / 1e6 - start));
+}
+
+static int uptime(int argc, char **argv)
+{
+	g_autoptr(GPtrArray) found = domains(argc, argv, "running");
+	g_autoptr(GDateTime) now = g_date_time_new_now_local();
+	g_autofree char *clock = g_date_time_format(now, "%H:%M:%S");
+
+	if (!found)
+		return xm_call_failed();
+	if (!one_line)
+		printf("%-33s %4s %s\n", "Name", "ID", "Uptime");
+	for (guint i = 0; i < found->len; i++) {
+		g_autofree char *name = field_text(found->pdata[i], "name", "?");
+		g_autofree char *id = field_text(found->pdata[i], "domid", "");
+		gint64 seconds = uptime_of(found->pdata[i]);
+		g_autofree char *text = seconds < 0 ? g_strdup("") : duration(seconds);
+
+		if (one_line)
+			printf(" %s up %s, %s (%s)\n", clock, text, name, id);
+		else
+			printf("%-33s %4s %s\n", name, id, text);
+	}
+	return XM_OK;
+}
+
+static int print_field(const char *domain, const char *field)
+{
+	g_autoptr(GVariant) sxp = xm_domain(domain);
+	g_autofree char *text = sxp ? sxp_child_text(sxp, field) : NULL;
+
+	if (!sxp)
+		return xm_call_failed();
+	if (!text)
+		return xm_error("domain %s does not run", domain);
+	puts(text);
+	return XM_OK;
+}
+
+static int domid(int argc, char **argv)
+{
+	return print_field(argv[0], "domid");
+}
+
+static int domname(int argc, char **argv)
+{
+	return print_field(argv[0], "name");
+}
+
+static const GOptionEntry list_options[] = { { "long", 'l', 0, G_OPTION_ARG_NONE, &detailed,
+						     "All that xend knows, as S-expression", NULL },
+	{ "state", 0, 0, G_OPTION_ARG_STRING, &state_wanted,
+		"Only domains that are halted, paused, running, suspended, shutdown or crashed, or "
+		"all",
+		"STATE" },
+	{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "The table as JSON", NULL }, { NULL } };
+static const GOptionEntry uptime_options[] = { { "short", 's', 0, G_OPTION_ARG_NONE, &one_line,
+						       "One line as uptime(1) has it", NULL },
+	{ NULL } };
+
+const struct command list_commands[] = {
+	{ "list", "[OPTIONS] [DOMAIN ...]", "Lists domains",
+		"State has a letter for each of: r it runs on a CPU, b it waits, p it is paused, s "
+		"it has shut down,\n"
+		"c it has crashed, d it is dying. Mem is in MiB, Time in seconds of all its "
+		"virtual CPUs.",
+		list_options, 0, -1, list },
+	{ "uptime", "[-s] [DOMAIN ...]", "Shows for how long domains have run", NULL,
+		uptime_options, 0, -1, uptime },
+	{ "domid", "DOMAIN", "Prints the id of a domain", NULL, NULL, 1, 1, domid },
+	{ "domname", "DOMAIN", "Prints the name of a domain", NULL, NULL, 1, 1, domname }, { NULL }
+};
