@@ -9,6 +9,7 @@
 #include <xen/shutdown.h>
 #include <xen/softirq.h>
 #include <xen/symbols.h>
+#include <xen/time.h>
 #include <xen/timer.h>
 #include <setjmp.h>
 #include "../../xen/common/sched/private.h"
@@ -26,6 +27,7 @@ unsigned int test_reprogrammed, test_switches, test_virqs[NR_VIRQS], test_pages_
 int test_alloc_budget = -1, test_allocated, test_relinquish, test_machine_end;
 char test_console[8192];
 bool test_port_pending;
+unsigned int test_events_sent;
 
 /* --- The machine ------------------------------------------------------------------------------ */
 
@@ -392,11 +394,31 @@ bool evtchn_port_pending(struct domain *d, evtchn_port_t port, bool *bad)
 	return test_port_pending && !*bad;
 }
 
+void evtchn_send_held_ipi(struct vcpu *v)
+{
+	v->self_ipi_port = 0;
+}
+
 void send_guest_vcpu_virq(struct vcpu *v, u32 virq)
 {
 	test_virqs[virq]++;
 	v->vcpu_info->evtchn_upcall_pending = 1;
 	vcpu_unblock(v);
+}
+
+int evtchn_send(struct domain *ld, unsigned int lport)
+{
+	test_events_sent++;
+	return 0;
+}
+
+bool evtchn_is_interdomain(const struct domain *d, evtchn_port_t port)
+{
+	return port && port < 10;
+}
+
+void update_domain_wallclock_time(struct domain *d)
+{
 }
 
 void send_global_virq(u32 virq)

@@ -23,6 +23,7 @@ extern unsigned int test_pages_used;
 extern char test_console[8192];
 extern int test_relinquish;                /* domain_relinquish_resources() preempts so often */
 extern bool test_port_pending;
+extern unsigned int test_events_sent;      /* by evtchn_send(); ports 1 to 9 are interdomain */
 /* Set by hwdom_shutdown's ends. */
 extern int test_machine_end; /* 0 running, 1 halted, 2 restarted, 3 switched off */
 

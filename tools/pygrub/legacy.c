@@ -42,7 +42,8 @@ static void entry_command(
 		/* The first module of a hypervisor's entry is the kernel that it starts. */
 		*modules += *key == 'm';
 		set_kernel(menu, entry, value);
-	} else if ((!strcmp(key, "initrd") || !strcmp(key, "module")) && entry->ramdisks->len < 16) {
+	} else if ((!strcmp(key, "initrd") || !strcmp(key, "module")) &&
+		   entry->ramdisks->len < 16) {
 		value[strcspn(value, " \t")] = '\0';
 		g_ptr_array_add(entry->ramdisks, split_path(menu, value, &ignored));
 	}
@@ -52,7 +53,7 @@ static void read_saved(struct menu *menu)
 {
 	g_autofree char *directory = g_path_get_dirname(menu->path);
 	g_autofree char *path = g_strconcat(directory, "/default", NULL);
-	g_autofree char *text = disk_read_text(menu->disk, menu->volume, path);
+	g_autofree char *text = disk_read_text(menu->disk, menu->volume, path, NULL);
 
 	g_free(menu->chosen);
 	menu->chosen = g_strdup_printf("%lu", text ? strtoul(text, NULL, 10) : 0);

@@ -65,7 +65,7 @@ static const struct field fields[] = {
 
 /* What xend tells about a domain and nobody can set. */
 static const char *const told[] = { "domid", "status", "state", "cpu_time", "online_vcpus", "start_time",
-	"up_time", "store_mfn", "console_mfn", "restart_count", "console_port", "store_port", NULL };
+	"up_time", "store_mfn", "console_mfn", "restart_count", "console_tty", "console_port", "store_port", NULL };
 
 const char *action_name(enum action action)
 {

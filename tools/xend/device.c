@@ -263,13 +263,18 @@ bool device_wait_back(const char *back, GError **error)
 	return false;
 }
 
-static void begin_closing(const char *back)
+/* Whether there is a back end that must be waited for: one that nobody has looked at has no driver. */
+static bool begin_closing(const char *back)
 {
+	static const char *const idle[] = { STATE_INITIALISING, STATE_CLOSED, NULL };
 	g_autofree char *online = g_strconcat(back, "/online", NULL);
-	g_autofree char *state = g_strconcat(back, "/state", NULL);
+	g_autofree char *path = g_strconcat(back, "/state", NULL), *state = store_read("%s", path);
 
+	if (!state)
+		return false;
 	store_write(online, "0");
-	store_write(state, STATE_CLOSING);
+	store_write(path, STATE_CLOSING);
+	return !g_strv_contains(idle, state);
 }
 
 /* Gone as well: the back end has removed its own nodes. */
@@ -288,8 +293,7 @@ bool device_detach(struct domain *domain, struct device *device, bool force, GEr
 
 	if (!device->class->plug)
 		return fail(error, "%s: cannot be removed", device->class->name), false;
-	begin_closing(back);
-	if (!wait_closed(back, seconds) && !force)
+	if (begin_closing(back) && !wait_closed(back, seconds) && !force)
 		return fail(error, "%s %u: the guest has not given it up after %u seconds",
 			       device->class->name, device->id, seconds),
 		       false;
@@ -302,19 +306,22 @@ void device_release_all(struct domain *domain)
 {
 	unsigned int i, seconds = option_number("device-destroy-timeout");
 	gint64 end = g_get_monotonic_time() + seconds * G_TIME_SPAN_SECOND;
+	g_autofree bool *closing = g_new0(bool, domain->devices->len);
 
 	for (i = 0; i < domain->devices->len; i++) {
 		g_autofree char *back = device_back_path(domain, domain->devices->pdata[i]);
+		g_autofree char *front = device_front_path(domain, domain->devices->pdata[i]);
 
-		if (store_exists("%s/state", back))
-			begin_closing(back);
+		closing[i] = begin_closing(back);
+		/* A back end gives up when its front end vanishes. */
+		store_remove("%s", front);
 	}
 	for (i = 0; i < domain->devices->len; i++) {
 		struct device *device = domain->devices->pdata[i];
 		g_autofree char *back = device_back_path(domain, device);
 		gint64 left = (end - g_get_monotonic_time()) / G_TIME_SPAN_SECOND;
 
-		if (device->class->plug && !wait_closed(back, MAX(left, 1)))
+		if (closing[i] && !wait_closed(back, MAX(left, 1)))
 			log_warning("domain %s: the back end of %s %u does not close", domain->name,
 				device->class->name, device->id);
 		clean_up(domain, device);

@@ -60,6 +60,8 @@ static bool is_live(GVariant *child)
 static void add_running(
 	GVariantBuilder *builder, const struct xen_domctl_getdomaininfo *info, gint64 start_time)
 {
+	/* Where xenconsoled serves the console: for `xm console`. */
+	g_autofree char *tty = store_read("/local/domain/%u/console/tty", info->domain);
 	g_autofree char *state = domain_state_text(info->flags);
 	uint64_t memory = info->tot_pages / MIB_PAGES, most = info->max_pages / MIB_PAGES;
 
@@ -72,6 +74,8 @@ static void add_running(
 	sxp_add_int(builder, "online_vcpus", info->nr_online_vcpus);
 	if (start_time)
 		sxp_add(builder, sxp_pair_value("start_time", g_variant_new_double(start_time)));
+	if (tty && *tty)
+		sxp_add_pair(builder, "console_tty", tty);
 }
 
 static void add_config(GVariantBuilder *builder, GVariant *config, bool running)

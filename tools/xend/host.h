@@ -27,6 +27,9 @@ unsigned int host_nr_cpus(void);
 /* Sets @error to what errno says of an operation on a domain; false. */
 bool host_fail(GError **error, uint32_t domid, const char *operation);
 
+/* The name of the scheduler: "credit". */
+const char *host_scheduler(void);
+
 /* "(node …)" of xm info; the hypervisor's messages. */
 GVariant *host_info(GError **error);
 char *host_messages(bool clear, GError **error);

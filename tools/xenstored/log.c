@@ -109,7 +109,9 @@ void trace_message(const char *what, unsigned domid, const void *conn, const cha
 
 	if (!trace_on())
 		return;
-	text = g_strndup(data, len);
+	text = g_malloc(len + 1);
+	memcpy(text, data, len);
+	text[len] = 0;
 	for (size_t i = 0; i < len; i++)
 		if (!data[i])
 			text[i] = ' ';

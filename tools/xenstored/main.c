@@ -1,16 +1,17 @@
 /* xenstored: options, becoming a daemon, and the main loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 #include <sys/file.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 
 #include <glib.h>
-#include <glib-unix.h>
 
 #include "conn.h"
 #include "hv.h"
@@ -27,8 +28,8 @@ static struct {
 	char *pid_file, *trace_file;
 } options;
 
-static GMainLoop *loop;
-static struct poller events;
+static struct poller events, signals;
+static int signal_fd;
 
 /* Options of the form --NAME=NUMBER that set a limit. */
 static const struct {
@@ -249,16 +250,31 @@ static void announce_pid(int pid_file)
 	}
 }
 
-static gboolean on_hangup(gpointer data)
+static void on_signal(struct poller *poller, uint32_t what)
 {
-	trace_reopen();
-	return G_SOURCE_CONTINUE;
+	struct signalfd_siginfo info;
+
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		trace_reopen();
+	else
+		pollers_stop();
 }
 
-static gboolean on_terminate(gpointer data)
+static void catch_signals(void)
 {
-	g_main_loop_quit(loop);
-	return G_SOURCE_REMOVE;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	signals.ready = on_signal;
+	if (signal_fd < 0 || poller_add(&signals, signal_fd, EPOLLIN))
+		die("signals");
 }
 
 static void open_store(void)
@@ -272,6 +288,7 @@ static void open_store(void)
 		     options.preserve_local);
 	if (pollers_init())
 		die("epoll");
+	catch_signals();
 	if (!options.no_domain_init)
 		open_hypervisor();
 	journal_resume();
@@ -299,13 +316,9 @@ int main(int argc, char **argv)
 	announce_pid(pid_file);
 	leave_terminal(ready);
 
-	loop = g_main_loop_new(NULL, FALSE);
-	g_unix_signal_add(SIGHUP, on_hangup, NULL);
-	g_unix_signal_add(SIGTERM, on_terminate, NULL);
-	g_unix_signal_add(SIGINT, on_terminate, NULL);
-	g_main_loop_run(loop);
+	pollers_run();
 
-	socket_unlink();
+	sockets_close();
 	if (options.pid_file)
 		unlink(options.pid_file);
 	return 0;

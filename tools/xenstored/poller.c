@@ -1,64 +1,20 @@
-/* The main loop's one source: takes what is ready, then gives turns to the connections that have work. */
-#include <glib.h>
-
+/*
+ * The main loop. It is epoll itself, not GLib's loop, which costs as many instructions as a request: there are no timers
+ * and no libraries with sources of their own.
+ */
 #include "conn.h"
 #include "poller.h"
 #include "socket.h"
 
 #define AT_ONCE 64
 
-struct source {
-	GSource source;
-	gpointer tag;
-	int fd;
-};
-
 static int epoll_fd = -1;
-static bool waiting; /* a connection stands in line */
-
-static gboolean prepare(GSource *source, gint *timeout)
-{
-	*timeout = waiting ? 0 : -1;
-	return waiting;
-}
-
-static gboolean check(GSource *base)
-{
-	struct source *source = (struct source *)base;
-
-	return waiting || g_source_query_unix_fd(base, source->tag);
-}
-
-static gboolean dispatch(GSource *base, GSourceFunc callback, gpointer data)
-{
-	struct epoll_event events[AT_ONCE];
-	int count = epoll_wait(epoll_fd, events, AT_ONCE, 0);
-
-	(void)base, (void)callback, (void)data;
-	for (int i = 0; i < count; i++) {
-		struct poller *poller = events[i].data.ptr;
-
-		poller->ready(poller, events[i].events);
-	}
-	waiting = conns_run();
-	sockets_flush();
-	return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs functions = { .prepare = prepare, .check = check, .dispatch = dispatch };
+static bool stopped;
 
 int pollers_init(void)
 {
-	struct source *source;
-
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll_fd < 0)
-		return -1;
-	source = (struct source *)g_source_new(&functions, sizeof(*source));
-	source->tag = g_source_add_unix_fd(&source->source, epoll_fd, G_IO_IN);
-	g_source_attach(&source->source, NULL);
-	g_source_unref(&source->source);
-	return 0;
+	return epoll_fd < 0 ? -1 : 0;
 }
 
 int poller_add(struct poller *poller, int fd, uint32_t events)
@@ -78,4 +34,28 @@ void poller_change(struct poller *poller, int fd, uint32_t events)
 void poller_remove(int fd)
 {
 	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void pollers_run(void)
+{
+	struct epoll_event events[AT_ONCE];
+	bool waiting = conns_run();
+
+	while (!stopped) {
+		int count;
+
+		sockets_flush();
+		count = epoll_wait(epoll_fd, events, AT_ONCE, waiting ? 0 : -1);
+		for (int i = 0; i < count; i++) {
+			struct poller *poller = events[i].data.ptr;
+
+			poller->ready(poller, events[i].events);
+		}
+		waiting = conns_run();
+	}
+}
+
+void pollers_stop(void)
+{
+	stopped = true;
 }

@@ -33,6 +33,7 @@ static struct poller listener;
 static int listen_fd = -1;
 static char *listen_path;
 static GPtrArray *dirty;
+static GHashTable *clients;
 
 static struct client *client_of(struct conn *conn)
 {
@@ -45,8 +46,10 @@ static void drop(struct client *client)
 	conn_wake(&client->conn);
 }
 
-static void client_free(struct client *client)
+static void client_free(gpointer data)
 {
+	struct client *client = data;
+
 	if (client->dirty)
 		g_ptr_array_remove_fast(dirty, client);
 	poller_remove(client->fd);
@@ -167,7 +170,7 @@ static bool client_turn(struct conn *conn)
 	while (!client->gone && requests < TURN_REQUESTS && run_one(client, &start))
 		requests++;
 	if (client->gone) {
-		client_free(client);
+		g_hash_table_remove(clients, client);
 		return false;
 	}
 	client->used -= start;
@@ -204,9 +207,10 @@ static void accept_client(struct poller *poller, uint32_t events)
 	client->poller.ready = client_ready;
 	client->out = g_byte_array_new();
 	conn_init(&client->conn, &transport, domain_find(0));
+	g_hash_table_add(clients, client);
 	if (poller_add(&client->poller, fd, EPOLLIN)) {
 		log_error("cannot watch a client's socket: %s", strerror(errno));
-		client_free(client);
+		g_hash_table_remove(clients, client);
 	}
 }
 
@@ -232,12 +236,13 @@ int socket_listen(const char *path)
 		return -1;
 	listen_path = g_strdup(path);
 	dirty = g_ptr_array_new();
+	clients = g_hash_table_new_full(NULL, NULL, client_free, NULL);
 	listener.ready = accept_client;
 	return poller_add(&listener, listen_fd, EPOLLIN);
 }
 
-void socket_unlink(void)
+void sockets_close(void)
 {
-	if (listen_path)
-		unlink(listen_path);
+	unlink(listen_path);
+	g_hash_table_destroy(clients);
 }

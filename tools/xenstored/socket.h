@@ -5,8 +5,8 @@
 /** Listens at `path`, which only root may open. @return 0 or -1 and errno. */
 int socket_listen(const char *path);
 
-/** Removes the socket's name. */
-void socket_unlink(void);
+/** Ends all connections and removes the socket's name. */
+void sockets_close(void);
 
 /** Sends what connections have been given to send. */
 void sockets_flush(void);

@@ -1,8 +1,3 @@
-USES := ctrl foreignmemory call
-PACKAGES := glib-2.0 ncurses
+USES := store ctrl foreignmemory call
+PACKAGES := glib-2.0 ncursesw
 DEST := $(SBINDIR)
-ifneq ($(wildcard libs/store/*.c),)
-USES += store
-else
-LIBS := -lxenstore
-endif

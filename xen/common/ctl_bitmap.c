@@ -28,7 +28,7 @@ int bitmap_from_xenctl(unsigned long *to, unsigned int nr, const struct xenctl_b
 
 int bitmap_to_xenctl(const struct xenctl_bitmap *to, const unsigned long *from, unsigned int nr)
 {
-	unsigned int ours = DIV_ROUND_UP(nr, 8), theirs = DIV_ROUND_UP(to->nr_bits, 8);
+	unsigned int ours = DIV_ROUND_UP(nr, 8), theirs = to->nr_bits / 8 + !!(to->nr_bits % 8);
 
 	/* Longer than any of ours will ever be: a mistake, and long work. */
 	if (theirs > PAGE_SIZE)

@@ -1,4 +1,5 @@
-/* The table of all variables of a domain's configuration. Order is that of help and of the "(vm …)". */
+/* The table of all variables of a domain's configuration. Order is that of help and of the "(vm
+ * ...)". */
 #include "private.h"
 #include <string.h>
 
@@ -59,9 +60,9 @@ const struct conf_variable conf_variables[] = {
 
 	/* devices */
 	LIST("disk", CONF_SPECIAL, "disks: \"uname,dev,mode[,backend[,protocol]]\", such as \"phy:vg/a,xvda,w\""),
-	LIST("vif", CONF_SPECIAL, "NICs: \"key=value,…\" with type mac bridge ip script backend vifname rate model accel"),
+	LIST("vif", CONF_SPECIAL, "NICs: \"key=value,...\" with type mac bridge ip script backend vifname rate model accel"),
 	INT("nics", CONF_SPECIAL, NULL, 0, 64, "old: number of NICs; missing ones get defaults"),
-	LIST("vfb", CONF_SPECIAL, "framebuffer: \"key=value,…\" with type vnc sdl vncdisplay vnclisten vncunused "
+	LIST("vfb", CONF_SPECIAL, "framebuffer: \"key=value,...\" with type vnc sdl vncdisplay vnclisten vncunused "
 		"vncpasswd display xauthority opengl keymap videoram"),
 	LIST("ioports", CONF_SPECIAL, "I/O ports it may use: \"3f8-3ff\", hexadecimal"),
 	LIST("irq", CONF_SPECIAL, "physical interrupts it may use"),
@@ -103,7 +104,7 @@ const struct conf_variable conf_variables[] = {
 	BOOL("isa", CONF_HVM, "0", "ISA only"),
 	BOOL("xen_platform_pci", CONF_HVM, "1", "PCI device for paravirtual drivers"),
 	STRING("guest_os_type", CONF_HVM, NULL, NULL, "operating system"),
-	STRING("serial", CONF_HVM, NULL, NULL, "serial port: pty, stdio, tcp:…"),
+	STRING("serial", CONF_HVM, NULL, NULL, "serial port: pty, stdio, tcp:..."),
 	STRING("parallel", CONF_HVM, NULL, NULL, "parallel port"),
 	BOOL("monitor", CONF_HVM, "0", "monitor of the emulator"),
 	STRING("monitor_path", CONF_HVM, NULL, NULL, "where the monitor listens"),
@@ -135,7 +136,7 @@ const struct conf_variable conf_variables[] = {
 	INT("xen_extended_power_mgmt", CONF_OLD, "0", 0, 1, "passthrough: power management"),
 
 	/* security, and what few need */
-	LIST("access_control", CONF_LATER, "\"policy=…,label=…\""),
+	LIST("access_control", CONF_LATER, "\"policy=...,label=...\""),
 	INT("ssidref", CONF_LATER, NULL, 0, 0xffffffff, "security identifier"),
 	BOOL("superpages", CONF_IMAGE, "0", "memory in large pages only"),
 	BOOL("memory_sharing", CONF_LATER, "0", "shares equal pages with other domains"),
@@ -170,7 +171,8 @@ static unsigned distance(const char *a, const char *b)
 	for (size_t i = 1; i <= n; i++) {
 		row[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			row[j] = MIN(MIN(last[j], row[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			row[j] = MIN(
+				MIN(last[j], row[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				row[j] = MIN(row[j], before[j - 2] + 1);
 		}
@@ -184,7 +186,9 @@ static unsigned distance(const char *a, const char *b)
 
 const char *conf_nearest(const char *name, const char *const *names, gsize count)
 {
-	unsigned best = strlen(name) < 3 ? 1 : strlen(name) < 6 ? 2 : 3; /* less than this is alike */
+	unsigned best = strlen(name) < 3   ? 1
+			: strlen(name) < 6 ? 2
+					   : 3; /* less than this is alike */
 	const char *found = NULL;
 
 	for (gsize i = 0; i < count; i++) {

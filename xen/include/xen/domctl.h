@@ -2,6 +2,7 @@
 #ifndef XEN_DOMCTL_H
 #define XEN_DOMCTL_H
 
+#include <xen/types.h>
 #include <public/domctl.h>
 #include <xen/cpumask.h>
 #include <xen/guest_access.h>

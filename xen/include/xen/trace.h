@@ -2,9 +2,9 @@
 #ifndef XEN_TRACE_H
 #define XEN_TRACE_H
 
-#include <public/trace.h>
 #include <xen/compiler.h>
 #include <xen/types.h>
+#include <public/trace.h>
 
 struct domain;
 struct xen_sysctl;

@@ -5,8 +5,8 @@
 #ifndef XEN_TRACE_H
 #define XEN_TRACE_H
 
-#include <public/trace.h>
 #include <xen/types.h>
+#include <public/trace.h>
 
 #define trace_active false
 #define TRACE_U64(x) (u32)(x), (u32)((u64)(x) >> 32)

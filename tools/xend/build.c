@@ -1,0 +1,275 @@
+/*
+ * A domain is made in steps, each with what takes it back. When one fails, those before it are taken back in reverse
+ * order; when xend is killed, the next one finds phase "building" in the state file and does the same (recover.c).
+ */
+#include "build.h"
+
+#include <string.h>
+#include <unistd.h>
+#include <uuid.h>
+#include <xenguest.h>
+
+#include "bootloader.h"
+#include "device.h"
+#include "error.h"
+#include "host.h"
+#include "log.h"
+#include "memory.h"
+#include "qemu.h"
+#include "state.h"
+
+/* What steps hand on to one another. */
+struct build {
+	struct domain *domain;
+	struct boot_files files;
+};
+
+static bool record(struct build *build, GError **error)
+{
+	domain_set_phase(build->domain, PHASE_BUILDING);
+	if (state_save(build->domain))
+		return true;
+	domain_set_phase(build->domain, PHASE_HALTED);
+	return fail(error, "cannot write the state of the domain"), false;
+}
+
+static void forget(struct build *build)
+{
+	domain_set_phase(build->domain, PHASE_HALTED);
+	state_remove(build->domain);
+}
+
+static bool find_kernel(struct build *build, GError **error)
+{
+	struct xg_kernel_info info;
+
+	if (!boot_files_find(build->domain->config, &build->files, error))
+		return false;
+	if (xg_kernel_probe(build->files.kernel, &info, error))
+		return true;
+	boot_files_clear(&build->files);
+	return false;
+}
+
+static void drop_kernel(struct build *build)
+{
+	boot_files_clear(&build->files);
+}
+
+static bool create(struct build *build, GError **error)
+{
+	struct config *config = build->domain->config;
+	struct xen_domctl_createdomain create = {
+		.max_vcpus = config->maxvcpus,
+		.max_evtchn_port = 1023,
+		.max_grant_frames = -1,
+		.max_maptrack_frames = -1,
+		.grant_opts = XEN_DOMCTL_GRANT_version(2),
+	};
+	uint32_t domid = 0;
+
+	uuid_parse(config->uuid, create.handle);
+	if (xc_domain_create(xc, &domid, &create))
+		return fail_errno(error, "the hypervisor cannot create a domain"), false;
+	domain_set_domid(build->domain, domid);
+	state_save(build->domain);
+	return true;
+}
+
+static void destroy(struct build *build)
+{
+	struct domain *domain = build->domain;
+
+	if (xc_domain_destroy(xc, domain->domid))
+		log_error("domain %s: cannot destroy %d: %s", domain->name, domain->domid,
+			g_strerror(errno));
+	domain_set_domid(domain, NO_DOMID);
+}
+
+static bool obtain_memory(struct build *build, GError **error)
+{
+	return memory_obtain(build->domain->domid, build->domain->config->memory, error);
+}
+
+static bool write_nodes(struct build *build, GError **error)
+{
+	return store_build(build->domain, error);
+}
+
+static void remove_nodes(struct build *build)
+{
+	store_demolish(build->domain);
+}
+
+static bool load_image(struct build *build, GError **error)
+{
+	struct domain *domain = build->domain;
+	struct xg_pv_result result;
+	struct xg_pv_config config = {
+		.domid = domain->domid,
+		.kernel = build->files.kernel,
+		.ramdisk = build->files.ramdisk,
+		.cmdline = build->files.args,
+		.features = *domain->config->features ? domain->config->features : NULL,
+		.memory_kb = (uint64_t)domain->config->memory << 10,
+		.max_memory_kb = (uint64_t)domain->config->maxmem << 10,
+		.vcpus = domain->config->maxvcpus,
+	};
+
+	if (!xg_build_pv(xc, &config, &result, error))
+		return false;
+	/* What is left of what was set aside. */
+	xc_domain_claim_pages(xc, domain->domid, 0);
+	domain->store_port = result.store_port;
+	domain->console_port = result.console_port;
+	domain_set_rings(domain, result.store_mfn, result.console_mfn);
+	log_debug("domain %s: %s, %u bits, %" G_GUINT64_FORMAT " pages", domain->name, result.guest_os,
+		result.width, result.nr_pages);
+	return true;
+}
+
+static bool set_scheduling(struct build *build, GError **error)
+{
+	return scheduling_apply(build->domain, error);
+}
+
+static bool introduce(struct build *build, GError **error)
+{
+	struct domain *domain = build->domain;
+
+	return store_add_rings(domain, error) &&
+	       store_introduce(domain->domid, domain->store_mfn, domain->store_port, error);
+}
+
+static bool attach_devices(struct build *build, GError **error)
+{
+	struct domain *domain = build->domain;
+
+	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
+		struct device_config *wanted = domain->config->devices->pdata[i];
+		struct device *device = device_attach(domain, wanted->sxp, error);
+
+		if (!device)
+			return false;
+		config_replace_device(domain->config, i, device->config);
+	}
+	return true;
+}
+
+static void release_devices(struct build *build)
+{
+	device_release_all(build->domain);
+	qemu_stop(build->domain->domid);
+}
+
+static bool finish(struct build *build, GError **error)
+{
+	struct domain *domain = build->domain;
+
+	domain_set_started(domain, g_get_real_time() / G_USEC_PER_SEC, domain->restarts);
+	domain_set_phase(domain, PHASE_RUNNING);
+	domain_publish(domain);
+	boot_files_clear(&build->files);
+	if (state_save(domain))
+		return true;
+	return fail(error, "cannot write the state of the domain"), false;
+}
+
+static const struct step {
+	const char *name;
+	bool (*make)(struct build *build, GError **error);
+	void (*undo)(struct build *build);
+} steps[] = {
+	{ "state", record, forget },
+	{ "kernel", find_kernel, drop_kernel },
+	{ "domain", create, destroy },
+	{ "memory", obtain_memory },
+	{ "xenstore", write_nodes, remove_nodes },
+	{ "image", load_image },
+	{ "processors", set_scheduling },
+	{ "introduction", introduce },
+	/* Undone even if it fails in the middle: a QEMU may run. */
+	{ "devices", attach_devices, release_devices },
+	{ "end", finish },
+};
+
+bool domain_build(struct domain *domain, GError **error)
+{
+	struct build build = { .domain = domain };
+	g_autoptr(GError) cause = NULL;
+	int i;
+
+	if (domain->phase != PHASE_HALTED)
+		return fail(error, "Domain '%s' is running already.", domain->name), false;
+	if (g_strcmp0(domain->config->image_type, "linux"))
+		return fail(error, "image: the type '%s' is not supported, only linux",
+			       domain->config->image_type ? domain->config->image_type : ""),
+		       false;
+	domain->preserved = false;
+	for (i = 0; i < (int)G_N_ELEMENTS(steps); i++) {
+		log_debug("domain %s: building: %s", domain->name, steps[i].name);
+		if (!steps[i].make(&build, &cause))
+			break;
+	}
+	if (i == G_N_ELEMENTS(steps)) {
+		log_info("domain %s: built as %d", domain->name, domain->domid);
+		return true;
+	}
+	log_error("domain %s: cannot be built: %s: %s", domain->name, steps[i].name, cause->message);
+	if (steps[i].make == attach_devices)
+		release_devices(&build);
+	while (--i >= 0)
+		if (steps[i].undo)
+			steps[i].undo(&build);
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
+}
+
+static void leave(struct domain *domain, bool keep)
+{
+	domain->preserved = false;
+	domain_set_domid(domain, NO_DOMID);
+	domain_set_phase(domain, PHASE_HALTED);
+	domain_set_rings(domain, 0, 0);
+	if (!keep)
+		state_remove(domain);
+	if (!keep && !domain->managed)
+		domain_remove(domain);
+}
+
+/* Ids are used again: whatever we think of one, nothing is done to a domain with another uuid. */
+static bool is_ours(struct domain *domain)
+{
+	struct xen_domctl_getdomaininfo info;
+	g_autofree char *uuid = NULL;
+
+	if (!host_domain(domain->domid, &info))
+		return false;
+	uuid = host_uuid_text(info.handle);
+	return g_str_equal(uuid, domain->uuid);
+}
+
+void domain_end(struct domain *domain, bool keep)
+{
+	log_info("domain %s: ending %d", domain->name, domain->domid);
+	domain_set_phase(domain, PHASE_SHUTDOWN);
+	domain->preserved = false;
+	if (!domain->foreign)
+		state_save(domain);
+	if (domain->domid > 0) {
+		if (is_ours(domain) && xc_domain_destroy(xc, domain->domid))
+			log_error("domain %s: cannot destroy %d: %s", domain->name, domain->domid,
+				g_strerror(errno));
+		device_release_all(domain);
+		qemu_stop(domain->domid);
+		store_demolish(domain);
+	}
+	leave(domain, keep);
+}
+
+bool domain_unpause(struct domain *domain, GError **error)
+{
+	if (xc_domain_unpause(xc, domain->domid))
+		return host_fail(error, domain->domid, "unpause it");
+	return true;
+}

@@ -1,0 +1,39 @@
+/* Making domains, and ending them. */
+#ifndef XEND_BUILD_H
+#define XEND_BUILD_H
+
+#include "domain.h"
+
+/*
+ * Makes a halted domain exist, with its devices, paused; or leaves nothing. domain->lock is held. A domain that is not
+ * managed and cannot be built stays in the registry, halted: the caller removes it.
+ */
+bool domain_build(struct domain *domain, GError **error);
+
+/*
+ * Ends a domain, with everything that the host has for it. Then a managed domain is halted, and another is taken out of
+ * the registry unless @keep says that it will be built anew. domain->lock is held. Does not fail: what cannot be
+ * cleaned up is logged.
+ */
+void domain_end(struct domain *domain, bool keep);
+
+/* Lets a domain run that was paused. */
+bool domain_unpause(struct domain *domain, GError **error);
+
+/* The domain's nodes in xenstore. */
+bool store_build(struct domain *domain, GError **error);
+bool store_add_rings(struct domain *domain, GError **error);
+void store_demolish(struct domain *domain);
+/* Tells the domain's name to xenstore. */
+void store_rename(struct domain *domain);
+/* Which vCPUs the guest shall bring online. */
+bool store_set_vcpus(struct domain *domain, unsigned int vcpus, GError **error);
+/* Nodes of domain 0. */
+bool store_build_zero(GError **error);
+
+/* CPUs and shares of a domain that has its vCPUs. */
+bool scheduling_apply(struct domain *domain, GError **error);
+/* Which CPUs a vCPU may use: @map has MAX_CPUS bits. */
+bool scheduling_pin(uint32_t domid, unsigned int vcpu, const uint8_t *map, GError **error);
+
+#endif

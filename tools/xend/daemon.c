@@ -1,0 +1,312 @@
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "build.h"
+#include "error.h"
+#include "host.h"
+#include "lifecycle.h"
+#include "log.h"
+#include "options.h"
+#include "server.h"
+#include "services.h"
+#include "state.h"
+#include "store.h"
+
+/* "xend stop" waits for guests, which on_xend_stop may have told to shut down. */
+#define STOP_SECONDS 360
+
+static GMainLoop *loop;
+/* Where the process that started us waits; -1: nobody does. */
+static int starter = -1;
+static bool stopping;
+
+const char *daemon_config(void)
+{
+	const char *path = g_getenv("XEND_CONFIG");
+
+	return path ? path : SYSCONFDIR "/xend-config.sxp";
+}
+
+static char *pid_path(void)
+{
+	return g_strconcat(run_dir(), ".pid", NULL);
+}
+
+/* The lock on the file of the process id says that the daemon runs: it cannot outlive it. */
+static pid_t lock_holder(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK)
+		return 0;
+	return lock.l_pid;
+}
+
+pid_t daemon_running(void)
+{
+	g_autofree char *path = pid_path();
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	pid_t pid = fd >= 0 ? lock_holder(fd) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return pid;
+}
+
+static bool lock_pid_file(GError **error)
+{
+	g_autofree char *path = pid_path(), *text = g_strdup_printf("%d\n", getpid());
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return fail_errno(error, "cannot write %s", path), false;
+	if (fcntl(fd, F_SETLK, &lock)) {
+		close(fd);
+		return fail(error, "another xend is running"), false;
+	}
+	/* The file stays open, and so the lock. */
+	if (ftruncate(fd, 0) || write(fd, text, strlen(text)) < 0)
+		return fail_errno(error, "cannot write %s", path), false;
+	return true;
+}
+
+/* Tells the starter how it went: nothing if well, else the reason. */
+static void report(const char *message)
+{
+	if (starter < 0)
+		return;
+	if (write(starter, message, strlen(message)) < 0)
+		log_warning("nobody waits for the start any more");
+	close(starter);
+	starter = -1;
+}
+
+static bool open_log(GError **error)
+{
+	g_autofree char *path = option_text("logfile"), *name = option_text("loglevel");
+	g_autofree char *directory = g_path_get_dirname(path);
+	enum log_level level;
+
+	if (!log_level_parse(g_getenv("XEND_DEBUG") ? "DEBUG" : name, &level))
+		return fail(error, "loglevel: there is no level %s", name), false;
+	g_mkdir_with_parents(directory, 0755);
+	if (!log_open(path, level, error))
+		return false;
+	options_report();
+	return true;
+}
+
+static void *quit(void *unused)
+{
+	g_main_loop_quit(loop);
+	return NULL;
+}
+
+static gboolean on_started(void *data)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (lifecycle_open(&error) && servers_open(&error)) {
+		log_info("xend %s is ready", XENITH_VERSION);
+		report("");
+		return G_SOURCE_REMOVE;
+	}
+	log_error("%s", error->message);
+	report(error->message);
+	quit(NULL);
+	return G_SOURCE_REMOVE;
+}
+
+/* What of the start may take time, or needs the main loop. */
+static void start_up(void *unused)
+{
+	g_autoptr(GError) error = NULL;
+
+	services_network("start");
+	if (!services_start_console(&error))
+		log_error("guests have no consoles: %s", error->message);
+	recover_all();
+	g_main_context_invoke(NULL, on_started, NULL);
+	start_managed();
+}
+
+static gboolean on_stopped(void *unused)
+{
+	quit(NULL);
+	return G_SOURCE_REMOVE;
+}
+
+static bool guests_run(void)
+{
+	g_autoptr(GArray) all = host_domains(NULL);
+
+	return all && all->len > 1;
+}
+
+static void shut_down(void *unused)
+{
+	stop_managed();
+	/* What keeps running keeps its network. */
+	if (!guests_run())
+		services_network("stop");
+	g_main_context_invoke(NULL, on_stopped, NULL);
+}
+
+static gboolean on_terminate(void *unused)
+{
+	if (!stopping)
+		work_run(shut_down, NULL);
+	stopping = true;
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_hangup(void *unused)
+{
+	g_autoptr(GError) error = NULL;
+
+	log_info("reading the configuration again");
+	if (!options_read(daemon_config(), &error) || !open_log(&error)) {
+		log_error("%s", error->message);
+		return G_SOURCE_CONTINUE;
+	}
+	servers_close();
+	if (!servers_open(&error))
+		log_error("%s", error->message);
+	return G_SOURCE_CONTINUE;
+}
+
+static bool prepare(GError **error)
+{
+	g_mkdir_with_parents(run_dir(), 0700);
+	return lock_pid_file(error) && options_read(daemon_config(), error) && open_log(error) &&
+	       host_open(error) && services_start_store(error) && store_build_zero(error) &&
+	       state_open(error);
+}
+
+static bool run(GError **error)
+{
+	loop = g_main_loop_new(NULL, FALSE);
+	signal(SIGPIPE, SIG_IGN);
+	if (!prepare(error))
+		return false;
+	registry_open();
+	work_open();
+	g_unix_signal_add(SIGTERM, on_terminate, NULL);
+	g_unix_signal_add(SIGINT, on_terminate, NULL);
+	g_unix_signal_add(SIGHUP, on_hangup, NULL);
+	work_run(start_up, NULL);
+	g_main_loop_run(loop);
+	servers_close();
+	work_close();
+	store_close();
+	log_info("xend ends");
+	return true;
+}
+
+/* Standard output and error become the debug log. */
+static void detach(void)
+{
+	int null = open("/dev/null", O_RDONLY), log;
+
+	g_mkdir_with_parents(LOGDIR, 0755);
+	log = open(LOGDIR "/xend-debug.log", O_WRONLY | O_APPEND | O_CREAT, 0644);
+	setsid();
+	umask(022);
+	if (chdir("/"))
+		log_warning("cannot enter /");
+	dup2(null, STDIN_FILENO);
+	dup2(log >= 0 ? log : null, STDOUT_FILENO);
+	dup2(log >= 0 ? log : null, STDERR_FILENO);
+	close(null);
+	if (log > STDERR_FILENO)
+		close(log);
+}
+
+static void run_child(int fd)
+{
+	g_autoptr(GError) error = NULL;
+
+	starter = fd;
+	detach();
+	if (run(&error))
+		_exit(0);
+	log_error("%s", error->message);
+	report(error->message);
+	_exit(1);
+}
+
+/* What the child reports, up to the end of it: nothing is good. */
+static bool await(int fd, GError **error)
+{
+	char message[512];
+	size_t length = 0;
+	ssize_t n;
+
+	while (length < sizeof(message) - 1 &&
+		(n = read(fd, message + length, sizeof(message) - 1 - length)) > 0)
+		length += n;
+	close(fd);
+	message[length] = 0;
+	if (length)
+		fail(error, "%s", message);
+	return !length;
+}
+
+bool daemon_start(bool daemonize, GError **error)
+{
+	int ends[2];
+	pid_t child;
+
+	if (!daemonize)
+		return run(error);
+	if (pipe2(ends, O_CLOEXEC))
+		return fail_errno(error, "pipe"), false;
+	child = fork();
+	if (child < 0)
+		return fail_errno(error, "fork"), false;
+	if (!child) {
+		close(ends[0]);
+		run_child(ends[1]);
+	}
+	close(ends[1]);
+	if (!await(ends[0], error))
+		return false;
+	/* A child that died without a word closes the pipe as well. */
+	if (!daemon_running())
+		return fail(error, "xend died at its start, see " LOGDIR "/xend-debug.log"), false;
+	return true;
+}
+
+bool daemon_stop(GError **error)
+{
+	pid_t pid = daemon_running();
+
+	if (!pid)
+		return true;
+	if (kill(pid, SIGTERM))
+		return fail_errno(error, "cannot stop xend"), false;
+	for (unsigned int i = 0; i < STOP_SECONDS * 10; i++) {
+		if (daemon_running() != pid)
+			return true;
+		g_usleep(G_USEC_PER_SEC / 10);
+	}
+	return fail(error, "xend does not end"), false;
+}
+
+bool daemon_reload(GError **error)
+{
+	pid_t pid = daemon_running();
+
+	if (!pid)
+		return fail(error, "xend is not running"), false;
+	if (kill(pid, SIGHUP))
+		return fail_errno(error, "cannot tell xend"), false;
+	return true;
+}

@@ -1,0 +1,397 @@
+/* Operations on domains as a whole. */
+#include <string.h>
+
+#include "build.h"
+#include "device.h"
+#include "error.h"
+#include "host.h"
+#include "lifecycle.h"
+#include "log.h"
+#include "ops.h"
+#include "state.h"
+#include "sxp.h"
+
+static GVariant *describe(struct domain *domain, bool detail)
+{
+	g_autoptr(GVariant) sxp = NULL;
+	g_autofree char *name = NULL;
+
+	sxp = g_variant_ref_sink(domain_sxp(domain));
+	if (detail)
+		return g_steal_pointer(&sxp);
+	name = sxp_child_text(sxp, "name");
+	return g_variant_ref_sink(sxp_atom(name));
+}
+
+static GVariant *list(bool detail, bool wanted(const struct xen_domctl_getdomaininfo *info))
+{
+	g_autoptr(GPtrArray) all = domain_all();
+	GVariantBuilder builder;
+
+	g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
+	for (unsigned int i = 0; i < all->len; i++) {
+		struct domain_facts facts = domain_facts(all->pdata[i]);
+		struct xen_domctl_getdomaininfo info;
+		bool running = facts.domid != NO_DOMID && host_domain(facts.domid, &info);
+		g_autoptr(GVariant) one = NULL;
+
+		g_variant_unref(facts.config);
+		if (!wanted(running ? &info : NULL))
+			continue;
+		one = describe(all->pdata[i], detail);
+		sxp_add(&builder, one);
+	}
+	return g_variant_builder_end(&builder);
+}
+
+static bool is_any(const struct xen_domctl_getdomaininfo *info)
+{
+	return true;
+}
+
+static bool is_halted(const struct xen_domctl_getdomaininfo *info)
+{
+	return !info;
+}
+
+static bool is_running(const struct xen_domctl_getdomaininfo *info)
+{
+	return info;
+}
+
+static bool is_paused(const struct xen_domctl_getdomaininfo *info)
+{
+	return info && info->flags & XEN_DOMINF_paused && !(info->flags & XEN_DOMINF_shutdown);
+}
+
+static bool ended_with(const struct xen_domctl_getdomaininfo *info, unsigned int reason)
+{
+	return info && info->flags & XEN_DOMINF_shutdown &&
+	       (info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == reason;
+}
+
+static bool is_suspended(const struct xen_domctl_getdomaininfo *info)
+{
+	return ended_with(info, SHUTDOWN_suspend);
+}
+
+static bool is_shutdown(const struct xen_domctl_getdomaininfo *info)
+{
+	return ended_with(info, SHUTDOWN_poweroff) || ended_with(info, SHUTDOWN_reboot);
+}
+
+static bool is_crashed(const struct xen_domctl_getdomaininfo *info)
+{
+	return ended_with(info, SHUTDOWN_crash);
+}
+
+static const struct {
+	const char *name;
+	bool (*wanted)(const struct xen_domctl_getdomaininfo *info);
+} states[] = {
+	{ "all", is_any },
+	{ "halted", is_halted },
+	{ "running", is_running },
+	{ "paused", is_paused },
+	{ "suspended", is_suspended },
+	{ "shutdown", is_shutdown },
+	{ "crashed", is_crashed },
+};
+
+GVariant *op_domains(struct call *call, GError **error)
+{
+	return list(call_flag(call, 0, false), is_any);
+}
+
+GVariant *op_domains_with_state(struct call *call, GError **error)
+{
+	const char *state = call_text(call, 1);
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(states); i++)
+		if (g_str_equal(states[i].name, state ? state : "running"))
+			return list(call_flag(call, 0, true), states[i].wanted);
+	return fail(error, "there is no state %s of domains", state), NULL;
+}
+
+GVariant *op_domain(struct call *call, GError **error)
+{
+	g_autoptr(domain_t) domain = domain_find(call_text(call, 0), error);
+
+	return domain ? domain_sxp(domain) : NULL;
+}
+
+/* Checks what can be checked before the domain exists; its devices get their numbers. */
+static bool check_devices(struct domain *domain, GError **error)
+{
+	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
+		struct device_config *device = domain->config->devices->pdata[i];
+
+		if (!device_check(domain, device->sxp, error))
+			return false;
+	}
+	return true;
+}
+
+static struct domain *add(GVariant *sxp, bool managed, GError **error)
+{
+	struct config *config = config_parse(sxp, error);
+	struct domain *domain = config ? domain_add(config, managed, error) : NULL;
+
+	if (domain && !check_devices(domain, error)) {
+		domain_remove(domain);
+		domain_unlock_unref(domain);
+		return NULL;
+	}
+	return domain;
+}
+
+GVariant *op_create(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = add(call_value(call, 0), false, error);
+
+	if (!domain)
+		return NULL;
+	if (domain_build(domain, error))
+		return domain_sxp(domain);
+	domain_remove(domain);
+	return NULL;
+}
+
+/* A domain is returned with its devices in place, or not at all. */
+GVariant *op_wait_for_devices(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+
+	return domain ? op_done() : NULL;
+}
+
+static bool must_be_halted(struct domain *domain, GError **error)
+{
+	if (!domain->managed)
+		return fail(error, "Domain '%s' is not managed by xend.", domain->name), false;
+	if (domain->phase != PHASE_HALTED)
+		return fail(error, "Domain '%s' is running.", domain->name), false;
+	return true;
+}
+
+static bool replace_config(struct domain *domain, GVariant *sxp, GError **error)
+{
+	g_autoptr(config_t) config = NULL, old = NULL;
+
+	if (!must_be_halted(domain, error))
+		return false;
+	config = config_parse(sxp, error);
+	if (!config)
+		return false;
+	/* The uuid is the domain's, whatever the new text says. */
+	g_free(config->uuid);
+	config->uuid = g_strdup(domain->uuid);
+	old = domain->config;
+	domain->config = g_steal_pointer(&config);
+	if (check_devices(domain, error) &&
+		domain_set_identity(domain, domain->config->name, domain->uuid, error) &&
+		managed_save(domain, error))
+		return true;
+	config = domain->config;
+	domain->config = g_steal_pointer(&old);
+	domain_set_identity(domain, domain->config->name, domain->uuid, NULL);
+	return false;
+}
+
+GVariant *op_new(struct call *call, GError **error)
+{
+	g_autofree char *name = sxp_child_text(call_value(call, 0), "name");
+	g_autoptr(locked_domain) old = name ? domain_find_locked(name, NULL) : NULL;
+	g_autoptr(locked_domain) domain = NULL;
+
+	if (old)
+		return replace_config(old, call_value(call, 0), error) ? op_done() : NULL;
+	domain = add(call_value(call, 0), true, error);
+	if (!domain)
+		return NULL;
+	if (managed_save(domain, error))
+		return op_done();
+	domain_remove(domain);
+	return NULL;
+}
+
+GVariant *op_configure(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+
+	if (!domain || !replace_config(domain, call_value(call, 1), error))
+		return NULL;
+	return op_done();
+}
+
+GVariant *op_start(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+
+	if (!domain || !domain_refuse_zero(domain, error) || !must_be_halted(domain, error) ||
+		!domain_build(domain, error))
+		return NULL;
+	if (!call_flag(call, 1, true) && !domain_unpause(domain, error))
+		return NULL;
+	return op_done();
+}
+
+GVariant *op_delete(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+
+	if (!domain || !domain_refuse_zero(domain, error) || !must_be_halted(domain, error))
+		return NULL;
+	managed_remove(domain);
+	domain_remove(domain);
+	return op_done();
+}
+
+/* A domain that exists and is not domain 0. */
+static struct domain *find_guest(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+
+	if (!domain || !domain_refuse_zero(domain, error) || !domain_must_run(domain, error))
+		return NULL;
+	return g_steal_pointer(&domain);
+}
+
+GVariant *op_pause(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+	struct xen_domctl_getdomaininfo info;
+
+	if (!domain)
+		return NULL;
+	/* Pausing counts; users do not. */
+	if (host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_paused)
+		return op_done();
+	if (xc_domain_pause(xc, domain->domid))
+		return host_fail(error, domain->domid, "pause it"), NULL;
+	return op_done();
+}
+
+GVariant *op_unpause(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+	struct xen_domctl_getdomaininfo info;
+
+	if (!domain)
+		return NULL;
+	if (host_domain(domain->domid, &info) && !(info.flags & XEN_DOMINF_paused))
+		return op_done();
+	return domain_unpause(domain, error) ? op_done() : NULL;
+}
+
+GVariant *op_shutdown(struct call *call, GError **error)
+{
+	static const char *const reasons[] = { "poweroff", "reboot", "halt", "suspend", "crash", NULL };
+	const char *reason = call_text(call, 1) ? call_text(call, 1) : "poweroff";
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+
+	if (!domain)
+		return NULL;
+	if (!g_strv_contains(reasons, reason))
+		return fail(error, "there is no reason '%s' for a shutdown", reason), NULL;
+	return domain_ask_shutdown(domain, reason, error) ? op_done() : NULL;
+}
+
+GVariant *op_destroy(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+
+	if (!domain)
+		return NULL;
+	domain_end(domain, false);
+	return op_done();
+}
+
+GVariant *op_reset(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+
+	if (!domain)
+		return NULL;
+	if (domain->foreign)
+		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
+	domain_end(domain, true);
+	if (domain_build(domain, error) && domain_unpause(domain, error))
+		return op_done();
+	if (domain->phase != PHASE_HALTED)
+		domain_end(domain, false);
+	else if (!domain->managed)
+		domain_remove(domain);
+	return NULL;
+}
+
+GVariant *op_set_name(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+	const char *name = call_text(call, 1);
+
+	if (!domain || !domain_refuse_zero(domain, error) || !config_check_name(name, error) ||
+		!domain_set_identity(domain, name, domain->uuid, error))
+		return NULL;
+	if (domain->managed && !managed_save(domain, error))
+		return NULL;
+	if (domain->domid != NO_DOMID) {
+		store_rename(domain);
+		if (!domain->foreign)
+			state_save(domain);
+	}
+	return op_done();
+}
+
+GVariant *op_not_yet(struct call *call, GError **error)
+{
+	return fail(error, "this xend cannot save, restore, migrate or dump domains yet"), NULL;
+}
+
+GVariant *op_send_sysrq(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+	const char *key = call_text(call, 1);
+	g_autofree char *path = NULL, *node = NULL;
+
+	if (!domain || !domain_refuse_zero(domain, error) || !domain_must_run(domain, error))
+		return NULL;
+	if (strlen(key) != 1 || !g_ascii_isgraph(*key))
+		return fail(error, "'%s' is not one letter", key), NULL;
+	path = domain_path(domain);
+	node = g_strconcat(path, "/control/sysrq", NULL);
+	if (!store_write(node, key))
+		return fail_errno(error, "cannot write %s to xenstore", node), NULL;
+	return op_done();
+}
+
+GVariant *op_send_trigger(struct call *call, GError **error)
+{
+	static const char *const triggers[] = {
+		[XEN_DOMCTL_SENDTRIGGER_NMI] = "nmi",
+		[XEN_DOMCTL_SENDTRIGGER_RESET] = "reset",
+		[XEN_DOMCTL_SENDTRIGGER_INIT] = "init",
+		[XEN_DOMCTL_SENDTRIGGER_POWER] = "power",
+		[XEN_DOMCTL_SENDTRIGGER_SLEEP] = "sleep",
+	};
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+	const char *name = call_text(call, 1);
+
+	for (unsigned int i = 0; domain && i < G_N_ELEMENTS(triggers); i++) {
+		if (g_strcmp0(triggers[i], name))
+			continue;
+		if (xc_domain_send_trigger(xc, domain->domid, i, call_int(call, 2, 0)))
+			return host_fail(error, domain->domid, "send it a trigger"), NULL;
+		return op_done();
+	}
+	if (domain)
+		fail(error, "there is no trigger '%s'", name);
+	return NULL;
+}
+
+GVariant *op_restart_count(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+
+	return domain ? g_variant_new_int32(domain->restarts) : NULL;
+}
