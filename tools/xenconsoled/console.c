@@ -51,8 +51,6 @@ static GHashTable *by_port;
 static xengnttab_handle *grants;
 static guint tick;
 
-static void unlink_port(struct console *con);
-
 /* ---- Moving bytes ---- */
 
 /* How much of the guest's output may be taken now. */
