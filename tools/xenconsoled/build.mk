@@ -1,6 +1,6 @@
 USES := ctrl foreignmemory call evtchn gnttab
 PACKAGES := glib-2.0
-DEST := $(LIBEXECDIR)/bin
+DEST := $(SBINDIR)
 ifneq ($(wildcard libs/store/*.c),)
 USES += store
 else
