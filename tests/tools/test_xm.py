@@ -251,6 +251,8 @@ def test_sched_credit(xend):
         "alice                                3    256   50\n")
     assert xend.xm("sched-credit", "-d", "alice", "-c", "20").returncode == OK
     assert xend.calls[-1] == ("xend.domain.sched_credit_set", "alice", None, 20)
+    assert xend.xm("sched-credit", "-dalice", "-w10").returncode == OK
+    assert xend.calls[-1] == ("xend.domain.sched_credit_set", "alice", 10, None)
     wrong = xend.xm("sched-sedf")
     assert (wrong.stderr, wrong.returncode) == ("xm: Xen is running with the credit scheduler\n", FAILED)
 

@@ -45,8 +45,15 @@ __weak void free_xenheap_pages(void *v, unsigned int order)
 	for (unsigned int i = 0; i < 1u << order; i++) {
 		struct page_info *pg = virt_to_page(v) + i;
 
-		BUG_ON(pg->count_info != PGC_xen_heap);
-		memset(pg, 0, sizeof(*pg));
+		BUG_ON(!(pg->count_info & PGC_xen_heap));
+		if (pg->count_info & PGC_allocated) { /* shared with its owner */
+			pg->count_info--;
+			pg->type_info--;
+		}
+		pg->count_info &= ~(PGC_xen_heap | PGC_allocated);
+		page_set_owner(pg, NULL);
+		if (!pg->count_info)
+			memset(pg, 0, sizeof(*pg));
 	}
 }
 

@@ -243,6 +243,53 @@ START_TEST(loopback)
 }
 END_TEST
 
+/* Sends the IPI so many times, each handled at once, a moment apart. Returns how many came at once. */
+static unsigned int send_again_and_again(evtchn_port_t port, unsigned int times, s_time_t apart)
+{
+	unsigned int prompt = 0;
+
+	while (times--) {
+		ck_assert_int_eq(send(port), 0);
+		prompt += pending(dom0, port);
+		handle_2l(dom0, port);
+		host_now += apart;
+	}
+	return prompt;
+}
+
+START_TEST(endless_ipis_to_self_let_the_guest_get_on)
+{
+	evtchn_port_t own = bind_ipi(0), second = bind_ipi(0), other = bind_ipi(1);
+	struct vcpu *v = dom0->vcpu[0];
+
+	ck_assert_uint_eq(send_again_and_again(own, 100, MILLISECS(4)), 100);
+	ck_assert_uint_eq(send_again_and_again(other, 100, 0), 100);
+	ck_assert_uint_eq(send_again_and_again(own, 100, MICROSECS(5)), 16);
+	ck_assert_uint_eq(v->self_ipi_port, own);
+	ck_assert_int_gt(host_timer_set, SECONDS(1));
+	ck_assert_uint_eq(send_again_and_again(second, 1, 0), 1); /* only one is held */
+	ck_assert_uint_eq(send_again_and_again(other, 1, 0), 1);
+	/* It comes when the guest has got on; the next one is held again. */
+	evtchn_guest_gets_on(v);
+	ck_assert(pending(dom0, own));
+	handle_2l(dom0, own);
+	evtchn_guest_gets_on(v);
+	ck_assert(!pending(dom0, own));
+	ck_assert_uint_eq(send_again_and_again(own, 1, 0), 0);
+	evtchn_send_held_ipi(v); /* the timer */
+	ck_assert(pending(dom0, own));
+	handle_2l(dom0, own);
+	host_now += MILLISECS(5);
+	ck_assert_uint_eq(send_again_and_again(own, 1, 0), 1);
+	/* A port that is closed while its IPI is held gets nothing, nor does its next owner of another kind. */
+	send_again_and_again(own, 20, 0);
+	ck_assert_int_eq(close_port(own), 0);
+	ck_assert_uint_eq(unbound(DOMID_SELF, DOMID_SELF), own);
+	evtchn_guest_gets_on(v);
+	ck_assert(!pending(dom0, own));
+}
+END_TEST
+
 START_TEST(close_leaves_the_peer_unbound)
 {
 	evtchn_port_t p = unbound(DOMID_SELF, 1), q;
@@ -358,9 +405,43 @@ START_TEST(virq_classes)
 	ck_assert_int_eq(bind_virq(0xffffffff, 0, &q), -EINVAL);
 	run(domu);
 	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 2, &q), 0);
-	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0, &q), -EPERM);
-	ck_assert_int_eq(bind_virq(VIRQ_ARCH_0, 0, &q), -EPERM);
 	ck_assert_int_eq(bind_virq(VIRQ_ARGO, 0, &q), 0);
+}
+END_TEST
+
+/* Anybody may bind a global one; it goes to its handler, or else to dom0. */
+START_TEST(virq_handlers)
+{
+	evtchn_port_t p, q;
+
+	hardware_domain = dom0;
+	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0, &p), 0);
+	run(domu);
+	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0, &q), 0);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(pending(dom0, p));
+	ck_assert(!pending(domu, q));
+	evtchn_port_ops_2l.clear_pending(dom0, evtchn_of(dom0, p));
+
+	ck_assert_int_eq(set_global_virq_handler(domu, NR_VIRQS), -EINVAL);
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_TIMER), -EINVAL);
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_DOM_EXC), 0);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(!pending(dom0, p));
+	ck_assert(pending(domu, q));
+	send_global_virq(VIRQ_CON_RING); /* bound nowhere */
+
+	/* dom0 takes it back by name, or when the handler dies. */
+	ck_assert_int_eq(set_global_virq_handler(dom0, VIRQ_DOM_EXC), 0);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(pending(dom0, p));
+	evtchn_port_ops_2l.clear_pending(dom0, evtchn_of(dom0, p));
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_DOM_EXC), 0);
+	domu->is_dying = DOMDYING_dying;
+	(void)!evtchn_destroy(domu);
+	send_global_virq(VIRQ_DOM_EXC);
+	ck_assert(pending(dom0, p));
+	ck_assert_int_eq(set_global_virq_handler(domu, VIRQ_DOM_EXC), -EINVAL);
 }
 END_TEST
 
@@ -1036,12 +1117,14 @@ int main(void)
 	tcase_add_test(t, interdomain_both_ways);
 	tcase_add_test(t, interdomain_refusals);
 	tcase_add_test(t, loopback);
+	tcase_add_test(t, endless_ipis_to_self_let_the_guest_get_on);
 	tcase_add_test(t, close_leaves_the_peer_unbound);
 	tcase_add_test(t, only_control_domains_reach_others);
 	tcase_add_test(t, bad_operations_and_pointers);
 	tcase_add_test(t, result_cannot_be_told);
 	tcase_add_test(t, compat_hypercall);
 	tcase_add_test(t, virq_classes);
+	tcase_add_test(t, virq_handlers);
 	tcase_add_test(t, virq_delivery);
 	tcase_add_test(t, bind_vcpu_rules);
 	tcase_add_test(t, pirq_life);

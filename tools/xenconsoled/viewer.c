@@ -59,7 +59,8 @@ static bool pass_on(struct viewer *viewer)
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 {
 	struct viewer *viewer = data;
-	ssize_t n = read(fd, viewer->typed + viewer->typed_len, sizeof(viewer->typed) - viewer->typed_len);
+	ssize_t n = read(
+		fd, viewer->typed + viewer->typed_len, sizeof(viewer->typed) - viewer->typed_len);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return G_SOURCE_CONTINUE;

@@ -125,6 +125,21 @@ struct node *node_find(struct node *root, const char *path, size_t len)
 	return used == len ? node : NULL;
 }
 
+struct node *node_find_parent(struct node *root, const char *path, size_t len,
+			      struct node **parent)
+{
+	size_t used, above;
+	unsigned at;
+
+	*parent = NULL;
+	if (!len)
+		return root;
+	above = path_parent(path, len);
+	*parent = node_nearest(root, path, above, &used);
+	search((*parent)->kids, path + above + 1, len - above - 1, &at);
+	return (*parent)->kids->nodes[at];
+}
+
 /* Gives the reference in `slot` back for one that nobody else has. */
 static struct node *own(struct node **slot)
 {

@@ -138,12 +138,9 @@ int evtchn_reset(struct domain *d, bool resume);
 void evtchn_link_pirq(struct domain *d, struct evtchn *chn);
 void evtchn_unlink_pirq(struct domain *d, struct evtchn *chn);
 
-/* Is there one such interrupt per vCPU, or one for the domain? */
+/* Is there one such interrupt per vCPU, or one in all? Whoever binds the latter gets it only as its
+ * handler. */
 bool virq_is_global(u32 virq);
-/* Is it about the machine, so that only dom0 may have it? */
-bool virq_is_privileged(u32 virq);
-/* Has XEN_DOMCTL_set_virq_handler given it to `d`? */
-bool virq_handled_by(const struct domain *d, u32 virq);
 
 /* FIFO ABI: EVTCHNOP_init_control, expand_array. Take event_lock. */
 long evtchn_fifo_init_control(struct evtchn_init_control *ic);

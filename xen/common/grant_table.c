@@ -97,25 +97,7 @@ int grant_table_create(struct domain *d, unsigned int max_frames, unsigned int m
 	return rc;
 }
 
-/*
- * The owner of a shared frame is being freed. When another domain still maps the frame, it becomes
- * anonymous memory that goes with the last reference.
- */
-static void free_shared_frame(void *p)
-{
-	struct page_info *pg = virt_to_page(p);
-
-	if (!(READ_ONCE(pg->count_info) & PGC_allocated)) {
-		free_xenheap_page(p);
-		return;
-	}
-	put_page_type(pg);
-	page_set_owner(pg, NULL);
-	__atomic_fetch_and(&pg->count_info, ~(PGC_allocated | PGC_xen_heap), __ATOMIC_SEQ_CST);
-	put_page(pg);
-}
-
-/* The domain's last reference is gone: nobody uses its grants. */
+/* The domain's last reference is gone: nobody uses its grants. Who maps a frame of the table keeps it. */
 void grant_table_destroy(struct domain *d)
 {
 	struct grant_table *gt = d->grant_table;
@@ -124,11 +106,11 @@ void grant_table_destroy(struct domain *d)
 		return;
 	d->grant_table = NULL;
 	for (unsigned int i = 0; i < gt->nr_frames; i++) {
-		free_shared_frame(gt->shared[i]);
+		free_xenheap_page(gt->shared[i]);
 		xfree(gt->active[i]);
 	}
 	for (unsigned int i = 0; i < gt->nr_status_frames; i++)
-		free_shared_frame(gt->status[i]);
+		free_xenheap_page(gt->status[i]);
 	for (unsigned int i = 0; i < gt->nr_maptrack_frames; i++)
 		xfree(gt->maptrack[i]);
 	xfree(gt->shared);
