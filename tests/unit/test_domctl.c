@@ -1,4 +1,4 @@
-/* sources: xen/common/domctl.c xen/common/domctl_vcpu.c xen/common/domctl_memory.c xen/common/ctl_bitmap.c xen/common/timer.c xen/common/softirq.c xen/common/rcu.c xen/common/lock_debug.c xen/common/shutdown.c xen/common/domain.c xen/common/vcpu_op.c xen/common/sched/core.c xen/common/sched/sched_op.c xen/common/sched/credit.c xen/common/sched/credit_admin.c tests/unit/stubs_sched.c */
+/* sources: xen/common/domctl.c xen/common/domctl_vcpu.c xen/common/domctl_memory.c xen/common/ctl_bitmap.c xen/common/timer.c xen/common/softirq.c xen/common/rcu.c xen/common/lock_debug.c xen/common/shutdown.c xen/common/domain.c xen/common/vcpu_op.c xen/common/sched/core.c xen/common/sched/sched_op.c xen/common/sched/credit.c xen/common/sched/credit_admin.c xen/common/sched/part.c xen/common/sched/sedf.c xen/common/sched/bvt.c xen/common/sched/rrobin.c tests/unit/stubs_sched.c */
 #include <check.h>
 #include <stdlib.h>
 #include "stubs_sched.h"

@@ -1,116 +1,11 @@
-/* sources: xen/common/timer.c xen/common/softirq.c xen/common/rcu.c xen/common/lock_debug.c xen/common/shutdown.c xen/common/domain.c xen/common/sched/core.c xen/common/sched/sched_op.c xen/common/sched/credit.c xen/common/sched/credit_admin.c tests/unit/stubs_sched.c */
+/* sources: xen/common/timer.c xen/common/softirq.c xen/common/rcu.c xen/common/lock_debug.c xen/common/shutdown.c xen/common/domain.c xen/common/sched/core.c xen/common/sched/sched_op.c xen/common/sched/credit.c xen/common/sched/credit_admin.c xen/common/sched/part.c xen/common/sched/sedf.c xen/common/sched/bvt.c xen/common/sched/rrobin.c tests/unit/stubs_sched.c */
 #include <check.h>
 #include "stubs_sched.h"
 #include <xen/softirq.h>
 #include <public/domctl.h>
 #include <public/sysctl.h>
 #include "../../xen/common/sched/credit.h"
-
-/*
- * Workloads: burners never stop. A worker wakes every `period`, wants the CPU for `work`, and
- * blocks. The simulation goes in steps of 10 us, fine enough for all times below.
- */
-#define STEP MICROSECS(10)
-#define MAX_WORKERS 8
-
-struct worker {
-	struct vcpu *v;
-	s_time_t period, work;
-	s_time_t next, target;  /* next wake-up; run time at which it blocks */
-	s_time_t woken, worst;  /* latency from wake-up to running */
-	s_time_t total_latency;
-	unsigned int wakes;
-	bool waiting;
-};
-static struct worker workers[MAX_WORKERS];
-static unsigned int nr_workers;
-
-static struct domain *burner(domid_t id, unsigned int vcpus)
-{
-	struct domain *d = test_domain(id, vcpus);
-
-	ck_assert_ptr_nonnull(d);
-	return d;
-}
-
-static void pin(struct domain *d, unsigned int cpu)
-{
-	cpumask_t mask = cpumask_of(cpu);
-	struct vcpu *v;
-
-	for_each_vcpu (d, v)
-		ck_assert_int_eq(vcpu_set_hard_affinity(v, &mask), 0);
-	test_settle();
-}
-
-static void block(struct vcpu *v)
-{
-	test_cpu(v->processor);
-	ck_assert_ptr_eq(current, v);
-	v->vcpu_info->evtchn_upcall_pending = 0;
-	vcpu_block();
-	test_settle();
-	ck_assert(!v->is_running);
-}
-
-static struct worker *worker(struct domain *d, s_time_t period, s_time_t work)
-{
-	struct worker *w = &workers[nr_workers++];
-
-	*w = (struct worker){ .v = d->vcpu[0], .period = period, .work = work };
-	test_settle();
-	while (!w->v->is_running)
-		test_run_until(test_now + STEP);
-	block(w->v);
-	w->next = test_now + period;
-	return w;
-}
-
-static void worker_step(struct worker *w)
-{
-	if (w->waiting && w->v->is_running) {
-		s_time_t latency = test_now - w->woken;
-
-		w->waiting = false;
-		w->worst = max(w->worst, latency);
-		w->total_latency += latency;
-	}
-	if (w->v->is_running && test_ran(w->v) >= w->target)
-		block(w->v);
-	if (test_now >= w->next && test_bit(VPF_blocked, &w->v->pause_flags)) {
-		w->next += w->period;
-		w->target = test_ran(w->v) + w->work;
-		w->woken = test_now;
-		w->waiting = true;
-		w->wakes++;
-		test_cpu(0);
-		vcpu_unblock(w->v);
-		test_settle();
-	}
-}
-
-static void run(s_time_t duration)
-{
-	s_time_t end = test_now + duration;
-
-	if (!nr_workers)
-		test_run_until(end);
-	while (test_now < end) {
-		test_run_until(test_now + STEP);
-		for (unsigned int i = 0; i < nr_workers; i++)
-			worker_step(&workers[i]);
-	}
-}
-
-static s_time_t dom_ran(struct domain *d)
-{
-	s_time_t sum = 0;
-	struct vcpu *v;
-
-	for_each_vcpu (d, v)
-		sum += test_ran(v);
-	return sum;
-}
+#include "sched_load.h"
 
 static int put(struct domain *d, unsigned int weight, unsigned int cap)
 {
@@ -126,22 +21,6 @@ static int put(struct domain *d, unsigned int weight, unsigned int cap)
 }
 
 #define KEEP_CAP 0xffff
-
-/* a is within `percent` % of b. */
-static void assert_near(double a, double b, double percent)
-{
-	ck_assert_msg(a >= b * (1 - percent / 100) && a <= b * (1 + percent / 100),
-		"%f is not within %f%% of %f", a, percent, b);
-}
-
-static void assert_ratio(
-	struct domain *a, struct domain *b, s_time_t time, double ratio, double percent)
-{
-	s_time_t was_a = dom_ran(a), was_b = dom_ran(b);
-
-	run(time);
-	assert_near((double)(dom_ran(b) - was_b) / (dom_ran(a) - was_a), ratio, percent);
-}
 
 /* --- Weights ---------------------------------------------------------------------------------- */
 

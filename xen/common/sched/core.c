@@ -19,7 +19,8 @@ DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
 struct domain *idle_domain;
 const struct scheduler *sched_ops __read_mostly = &sched_credit;
 
-static const struct scheduler *const schedulers[] = { &sched_credit };
+static const struct scheduler *const schedulers[] = { &sched_credit, &sched_sedf, &sched_bvt,
+	&sched_rrobin };
 
 static char opt_sched[16] = "credit";
 string_param("sched", opt_sched);

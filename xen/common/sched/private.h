@@ -61,13 +61,14 @@ struct scheduler {
 	/* Locked: what shall this CPU run? `tasklet_work`: the idle vCPU, it has work. */
 	struct task_slice (*do_schedule)(s_time_t now, bool tasklet_work);
 
+	/* `op` is part of a whole struct xen_domctl or xen_sysctl: parameters may be longer than its union. */
 	int (*adjust)(struct domain *d, struct xen_domctl_scheduler_op *op);
 	int (*adjust_global)(struct xen_sysctl_scheduler_op *op); /* optional */
 	void (*dump_settings)(void);            /* optional */
 	void (*dump_cpu)(unsigned int cpu);     /* optional, locked */
 };
 
-extern const struct scheduler sched_credit;
+extern const struct scheduler sched_credit, sched_sedf, sched_bvt, sched_rrobin;
 extern const struct scheduler *sched_ops;
 
 /* Lock the run queue of v's CPU; it may change CPU until we have it. */
