@@ -28,6 +28,8 @@ CASES = [
         "-object", "memory-backend-ram,id=m0,size=2G", "-object", "memory-backend-ram,id=m1,size=2G",
         "-numa", "node,nodeid=0,cpus=0-1,memdev=m0", "-numa", "node,nodeid=1,cpus=2-3,memdev=m1"]),
     case("pc-1cpu-1G-rt", cpus=1, mem=1024, flavour="rt-amd64", kernel="quiet"),
+    case("pc-2cpu-1G-rt", cpus=2, mem=1024, flavour="rt-amd64", kernel="quiet"),
+    case("q35-4cpu-2G-rt-EPYC", machine="q35", cpus=4, mem=2048, model="EPYC", flavour="rt-amd64", kernel="quiet"),
     case("pc-2cpu-1G-Skylake-grub2", cpus=2, mem=1024, model="Skylake-Server", boot="multiboot2", kernel="quiet"),
     case("pc-1cpu-1G-Haswell", cpus=1, mem=1024, model="Haswell", kernel="quiet"),
     case("pc-2cpu-1G-Opteron", cpus=2, mem=1024, model="Opteron_G3", kernel="quiet"),

@@ -53,12 +53,13 @@ static inline GByteArray *linux_notes(void)
 }
 
 /*
- * An ELF file with @notes (freed; NULL: none) and two segments: @text bytes of a pattern at IMAGE_TEXT, and half a page
- * with as much again of .bss behind it, on the page that follows.
+ * An ELF file with @notes (freed; NULL: none) and two segments: @text bytes of a pattern at
+ * IMAGE_TEXT, and half a page with as much again of .bss behind it, on the page that follows.
  */
 static inline GByteArray *make_elf(GByteArray *notes, size_t text)
 {
-	size_t headers = sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr), note_len = notes ? notes->len : 0;
+	size_t headers = sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr),
+	       note_len = notes ? notes->len : 0;
 	GByteArray *elf = g_byte_array_new();
 	Elf64_Ehdr header = {
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
@@ -72,10 +73,19 @@ static inline GByteArray *make_elf(GByteArray *notes, size_t text)
 		.e_phnum = 3,
 	};
 	Elf64_Phdr segments[3] = {
-		{ .p_type = PT_LOAD, .p_offset = headers + note_len, .p_paddr = IMAGE_TEXT, .p_filesz = text, .p_memsz = text },
-		{ .p_type = PT_LOAD, .p_offset = headers + note_len, .p_paddr = (IMAGE_TEXT + text + 4095) & ~4095UL,
-			.p_filesz = 2048, .p_memsz = 4096 },
-		{ .p_type = note_len ? PT_NOTE : PT_NULL, .p_offset = headers, .p_filesz = note_len },
+		{ .p_type = PT_LOAD,
+			.p_offset = headers + note_len,
+			.p_paddr = IMAGE_TEXT,
+			.p_filesz = text,
+			.p_memsz = text },
+		{ .p_type = PT_LOAD,
+			.p_offset = headers + note_len,
+			.p_paddr = (IMAGE_TEXT + text + 4095) & ~4095UL,
+			.p_filesz = 2048,
+			.p_memsz = 4096 },
+		{ .p_type = note_len ? PT_NOTE : PT_NULL,
+			.p_offset = headers,
+			.p_filesz = note_len },
 	};
 
 	g_byte_array_append(elf, (guint8 *)&header, sizeof(header));
@@ -92,8 +102,12 @@ static inline GByteArray *make_elf(GByteArray *notes, size_t text)
 	return elf;
 }
 
-/* A bzImage of boot protocol 2.15 around @payload, with its unpacked size behind it as Linux's build puts it there. */
-static inline GByteArray *make_bzimage(const uint8_t *payload, uint32_t len, uint32_t unpacked, bool append_size)
+/*
+ * A bzImage of boot protocol 2.15 around @payload, with its unpacked size behind it as Linux's
+ * build puts it there.
+ */
+static inline GByteArray *make_bzimage(
+	const uint8_t *payload, uint32_t len, uint32_t unpacked, bool append_size)
 {
 	GByteArray *image = g_byte_array_new();
 	uint8_t setup[2 * 512] = { [0x1f1] = 1, [0x206] = 0x0f, [0x207] = 0x02 };

@@ -1,9 +1,12 @@
-/* sources: tools/libs/guest/elf.c tools/libs/guest/kernel.c tools/libs/guest/unpack.c tools/libs/guest/file.c tools/libs/guest/layout.c tools/libs/guest/start.c tools/libs/guest/build.c */
+/* sources: tools/libs/guest/elf.c tools/libs/guest/kernel.c tools/libs/guest/unpack.c */
+/* sources: tools/libs/guest/file.c tools/libs/guest/layout.c tools/libs/guest/start.c */
+/* sources: tools/libs/guest/build.c */
 /* packages: gio-2.0 zlib liblzma libzstd liblz4 */
 /* libs: -lbz2 */
 /*
- * Whole domains, built in a hypervisor that is nothing but memory: a file of frames in which each domain's are scattered.
- * The tests read the result as a kernel would: from the registers, through the page tables.
+ * Whole domains, built in a hypervisor that is nothing but memory: a file of frames in which each
+ * domain's are scattered. The tests read the result as a kernel would: from the registers, through
+ * the page tables.
  */
 #include <check.h>
 #include <errno.h>
@@ -24,10 +27,10 @@
 static struct {
 	int fd;
 	uint8_t *ram;
-	unsigned next;        /* frame to give out */
-	unsigned free;        /* frames left */
-	unsigned large_left;  /* extents of 2 MiB left */
-	unsigned mapped;      /* pages mapped by the builder */
+	unsigned next;       /* frame to give out */
+	unsigned free;       /* frames left */
+	unsigned large_left; /* extents of 2 MiB left */
+	unsigned mapped;     /* pages mapped by the builder */
 	uint64_t claimed, pinned, max_kb, map_bytes;
 	unsigned vcpus, ports;
 	xen_pfn_t grants[2];
@@ -50,7 +53,8 @@ static void start_machine(void)
 	memset(&machine, 0, sizeof(machine));
 	machine.fd = memfd_create("ram", 0);
 	ck_assert_int_eq(ftruncate(machine.fd, (off_t)FRAMES * 4096), 0);
-	machine.ram = mmap(NULL, (size_t)FRAMES * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, machine.fd, 0);
+	machine.ram = mmap(
+		NULL, (size_t)FRAMES * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, machine.fd, 0);
 	ck_assert_ptr_ne(machine.ram, MAP_FAILED);
 	machine.next = 1024;
 	machine.free = FRAMES - 1024;
@@ -66,7 +70,8 @@ static void stop_machine(void)
 	close(machine.fd);
 }
 
-int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order, unsigned flags, xen_pfn_t *frames)
+int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
+	unsigned flags, xen_pfn_t *frames)
 {
 	unsigned done;
 
@@ -78,7 +83,10 @@ int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned o
 		machine.large_left -= order ? 1 : 0;
 		for (unsigned i = 0; i < pages; i++) {
 			machine.m2p[mfn + i] = frames[done] + i;
-			/* What was there before may not be seen in what the builder promises to write. */
+			/*
+			 * What was there before may not be seen in what the builder promises to
+			 * write.
+			 */
 			memset(machine.ram + (size_t)(mfn + i) * 4096, 0xa5, 4096);
 		}
 		frames[done] = mfn;
@@ -103,8 +111,8 @@ xenforeignmemory_handle *xc_foreign(xc_interface *xc)
 	return NULL;
 }
 
-void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot, size_t pages, const xen_pfn_t arr[],
-	int err[])
+void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot, size_t pages,
+	const xen_pfn_t arr[], int err[])
 {
 	uint8_t *p;
 
@@ -114,7 +122,9 @@ void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot
 	p = mmap(NULL, pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (size_t i = 0; i < pages; i++) {
 		ck_assert(arr[i] == SHARED || machine.m2p[arr[i]] != NONE);
-		ck_assert_ptr_ne(mmap(p + i * 4096, 4096, prot, MAP_SHARED | MAP_FIXED, machine.fd, arr[i] * 4096), MAP_FAILED);
+		ck_assert_ptr_ne(mmap(p + i * 4096, 4096, prot, MAP_SHARED | MAP_FIXED, machine.fd,
+					 arr[i] * 4096),
+			MAP_FAILED);
 	}
 	machine.mapped += pages;
 	return p;
@@ -143,8 +153,8 @@ int xc_domain_set_tsc_info(xc_interface *xc, uint32_t domid, const struct xen_do
 	return 0;
 }
 
-int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves,
-	const xen_msr_entry_t *msrs, uint32_t nr_msrs, uint32_t refused[3])
+int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_leaf_t *leaves,
+	uint32_t nr_leaves, const xen_msr_entry_t *msrs, uint32_t nr_msrs, uint32_t refused[3])
 {
 	refused[0] = leaves->leaf;
 	refused[1] = leaves->subleaf;
@@ -152,7 +162,8 @@ int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_l
 	return -1;
 }
 
-int xc_domain_set_memory_map(xc_interface *xc, uint32_t domid, const struct xc_e820entry *map, unsigned nr)
+int xc_domain_set_memory_map(
+	xc_interface *xc, uint32_t domid, const struct xc_e820entry *map, unsigned nr)
 {
 	ck_assert_uint_eq(nr, 1);
 	machine.map_bytes = map->size;
@@ -187,15 +198,16 @@ int xc_pin_table(xc_interface *xc, uint32_t domid, unsigned level, xen_pfn_t mfn
 	return refuses("pin") ? -1 : 0;
 }
 
-int xc_vcpu_setcontext(xc_interface *xc, uint32_t domid, unsigned vcpu, const struct vcpu_guest_context *context)
+int xc_vcpu_setcontext(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, const struct vcpu_guest_context *context)
 {
 	machine.context = *context;
 	machine.has_context = true;
 	return 0;
 }
 
-int xc_gnttab_seed(xc_interface *xc, uint32_t domid, xen_pfn_t console, xen_pfn_t store, uint32_t console_domid,
-	uint32_t store_domid)
+int xc_gnttab_seed(xc_interface *xc, uint32_t domid, xen_pfn_t console, xen_pfn_t store,
+	uint32_t console_domid, uint32_t store_domid)
 {
 	machine.grants[0] = console;
 	machine.grants[1] = store;
@@ -211,7 +223,10 @@ static uint64_t entry_of(uint64_t table_mfn, uint64_t va, unsigned level)
 	return table[va >> (12 + 9 * (level - 1)) & 511];
 }
 
-/* The frame at @va, or NONE; *@writable unless some level forbids. Checks that every table is the domain's. */
+/*
+ * The frame at @va, or NONE; *@writable unless some level forbids. Checks that every table is the
+ * domain's.
+ */
 static uint64_t walk(uint64_t va, bool *writable)
 {
 	uint64_t mfn = machine.context.ctrlreg[3] >> 12;
@@ -362,7 +377,8 @@ START_TEST(test_linux)
 	make_files(&files, linux_notes(), 70000, 1000001);
 	config = config_for(&files);
 	config.max_memory_kb = 128 << 10;
-	ck_assert_msg(xg_build_pv(NULL, &config, &result, &error), "%s", error ? error->message : "");
+	ck_assert_msg(
+		xg_build_pv(NULL, &config, &result, &error), "%s", error ? error->message : "");
 	info = check_start(&result);
 	check_mapping(info);
 	check_p2m(info);
@@ -374,7 +390,8 @@ START_TEST(test_linux)
 	for (size_t i = 0; i < files.initrd_len; i += 4096) {
 		uint64_t mfn = *(uint64_t *)at(info->mfn_list + (info->mod_start + i / 4096) * 8);
 
-		ck_assert_mem_eq(machine.ram + mfn * 4096, files.initrd + i, MIN(4096, files.initrd_len - i));
+		ck_assert_mem_eq(machine.ram + mfn * 4096, files.initrd + i,
+			MIN(4096, files.initrd_len - i));
 	}
 	ck_assert_uint_eq(machine.context.user_regs.rip, IMAGE_BASE + IMAGE_TEXT + 0x10);
 	ck_assert_uint_eq(machine.context.user_regs.cs, 0xe033);
@@ -391,7 +408,10 @@ START_TEST(test_linux)
 }
 END_TEST
 
-/* A kernel that can do neither without its initrd nor without its list of frames mapped, with a hypercall page. */
+/*
+ * A kernel that can do neither without its initrd nor without its list of frames mapped, with a
+ * hypercall page.
+ */
 START_TEST(test_older_kernel)
 {
 	GByteArray *notes = g_byte_array_new();
@@ -408,7 +428,8 @@ START_TEST(test_older_kernel)
 	add_number(notes, XEN_ELFNOTE_HYPERCALL_PAGE, IMAGE_BASE + IMAGE_TEXT + 0x2000);
 	make_files(&files, notes, 70000, 100000);
 	config = config_for(&files);
-	ck_assert_msg(xg_build_pv(NULL, &config, &result, &error), "%s", error ? error->message : "");
+	ck_assert_msg(
+		xg_build_pv(NULL, &config, &result, &error), "%s", error ? error->message : "");
 	info = check_start(&result);
 	check_mapping(info);
 	check_p2m(info);
@@ -432,8 +453,8 @@ static void expect_failure(const struct xg_pv_config *config, enum xg_error code
 	GError *error = NULL;
 
 	ck_assert(!xg_build_pv(NULL, config, &result, &error));
-	ck_assert_msg(error->code == code && strstr(error->message, text), "error %d \"%s\", not %d \"%s\"", error->code,
-		error->message, code, text);
+	ck_assert_msg(error->code == code && strstr(error->message, text),
+		"error %d \"%s\", not %d \"%s\"", error->code, error->message, code, text);
 	g_error_free(error);
 }
 

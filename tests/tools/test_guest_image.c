@@ -1,4 +1,5 @@
-/* sources: tools/libs/guest/elf.c tools/libs/guest/kernel.c tools/libs/guest/unpack.c tools/libs/guest/file.c */
+/* sources: tools/libs/guest/elf.c tools/libs/guest/kernel.c tools/libs/guest/unpack.c */
+/* sources: tools/libs/guest/file.c */
 /* packages: gio-2.0 zlib liblzma libzstd liblz4 */
 /* libs: -lbz2 */
 /* Kernel images: compression, headers, notes; and what is wrong with bad ones. */
@@ -26,7 +27,10 @@ static GByteArray *room_for(size_t len)
 static GByteArray *pack_gzip(const GByteArray *in)
 {
 	GByteArray *out = room_for(in->len);
-	z_stream z = { .next_in = in->data, .avail_in = in->len, .next_out = out->data, .avail_out = out->len };
+	z_stream z = { .next_in = in->data,
+		.avail_in = in->len,
+		.next_out = out->data,
+		.avail_out = out->len };
 
 	ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
@@ -40,7 +44,9 @@ static GByteArray *pack_bzip2(const GByteArray *in)
 	GByteArray *out = room_for(in->len);
 	unsigned len = out->len;
 
-	ck_assert_int_eq(BZ2_bzBuffToBuffCompress((char *)out->data, &len, (char *)in->data, in->len, 9, 0, 0), BZ_OK);
+	ck_assert_int_eq(BZ2_bzBuffToBuffCompress(
+				 (char *)out->data, &len, (char *)in->data, in->len, 9, 0, 0),
+		BZ_OK);
 	return g_byte_array_set_size(out, len);
 }
 
@@ -49,12 +55,13 @@ static GByteArray *pack_xz(const GByteArray *in)
 {
 	GByteArray *out = room_for(in->len);
 	lzma_options_lzma lzma;
-	lzma_filter filters[] = { { LZMA_FILTER_X86, NULL }, { LZMA_FILTER_LZMA2, &lzma }, { LZMA_VLI_UNKNOWN, NULL } };
+	lzma_filter filters[] = { { LZMA_FILTER_X86, NULL }, { LZMA_FILTER_LZMA2, &lzma },
+		{ LZMA_VLI_UNKNOWN, NULL } };
 	size_t len = 0;
 
 	lzma_lzma_preset(&lzma, 6);
-	ck_assert_int_eq(lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, NULL, in->data, in->len, out->data, &len,
-				 out->len),
+	ck_assert_int_eq(lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, NULL, in->data,
+				 in->len, out->data, &len, out->len),
 		LZMA_OK);
 	return g_byte_array_set_size(out, len);
 }
@@ -89,7 +96,8 @@ static GByteArray *pack_zstd(const GByteArray *in)
 static GByteArray *pack_lz4(const GByteArray *in)
 {
 	GByteArray *out = room_for(in->len);
-	uint32_t len = LZ4_compress_HC((char *)in->data, (char *)out->data + 8, in->len, out->len - 8, 9);
+	uint32_t len =
+		LZ4_compress_HC((char *)in->data, (char *)out->data + 8, in->len, out->len - 8, 9);
 
 	memcpy(out->data, "\x02\x21\x4c\x18", 4);
 	memcpy(out->data + 4, &len, 4);
@@ -126,7 +134,8 @@ static void expect_error(GByteArray *image, const char *text)
 	bool ok = load(image, &kernel, &error) && xg_kernel_check_pv(&kernel, NULL, &error);
 
 	ck_assert_msg(!ok, "accepted, where \"%s\" was expected", text);
-	ck_assert_msg(strstr(error->message, text) != NULL, "\"%s\" lacks \"%s\"", error->message, text);
+	ck_assert_msg(
+		strstr(error->message, text) != NULL, "\"%s\" lacks \"%s\"", error->message, text);
 	ck_assert_ptr_null(strchr(error->message, '\n'));
 	g_error_free(error);
 	xg_kernel_free(&kernel);
@@ -161,15 +170,18 @@ END_TEST
 START_TEST(test_compressed)
 {
 	GByteArray *elf = make_elf(linux_notes(), TEXT), *packed = packers[_i].pack(elf);
-	GByteArray *image = make_bzimage(packed->data, packed->len, elf->len, !packers[_i].own_size);
+	GByteArray *image =
+		make_bzimage(packed->data, packed->len, elf->len, !packers[_i].own_size);
 	struct xg_kernel kernel;
 	GError *error = NULL;
 
-	ck_assert_msg(load(image, &kernel, &error), "%s in a bzImage: %s", packers[_i].name, error ? error->message : "");
+	ck_assert_msg(load(image, &kernel, &error), "%s in a bzImage: %s", packers[_i].name,
+		error ? error->message : "");
 	ck_assert_uint_eq(kernel.elf.len, elf->len);
 	ck_assert_mem_eq(kernel.elf.data, elf->data, elf->len);
 	xg_kernel_free(&kernel);
-	ck_assert_msg(load(packed, &kernel, &error), "%s alone: %s", packers[_i].name, error ? error->message : "");
+	ck_assert_msg(load(packed, &kernel, &error), "%s alone: %s", packers[_i].name,
+		error ? error->message : "");
 	ck_assert_uint_eq(kernel.elf.len, elf->len);
 	xg_kernel_free(&kernel);
 	g_byte_array_free(elf, TRUE);
@@ -189,7 +201,8 @@ START_TEST(test_compressed_cut_off)
 		GError *error = NULL;
 		GByteArray *cut = g_byte_array_append(g_byte_array_new(), packed->data, len);
 
-		ck_assert_msg(!load(cut, &kernel, &error), "%s cut to %zu bytes is accepted", packers[_i].name, len);
+		ck_assert_msg(!load(cut, &kernel, &error), "%s cut to %zu bytes is accepted",
+			packers[_i].name, len);
 		ck_assert_ptr_nonnull(error);
 		g_error_free(error);
 		xg_kernel_free(&kernel);
@@ -213,9 +226,11 @@ START_TEST(test_compressed_damaged)
 
 		packed->data[at] ^= 1 << at % 8;
 		ok = load(packed, &kernel, &error);
-		same = ok && kernel.elf.len == elf->len && !memcmp(kernel.elf.data, elf->data, elf->len);
+		same = ok && kernel.elf.len == elf->len &&
+		       !memcmp(kernel.elf.data, elf->data, elf->len);
 		if (packers[_i].checks)
-			ck_assert_msg(!ok || same, "%s: flipped bit in byte %zu is not noticed", packers[_i].name, at);
+			ck_assert_msg(!ok || same, "%s: flipped bit in byte %zu is not noticed",
+				packers[_i].name, at);
 		ck_assert(ok == !error);
 		g_clear_error(&error);
 		xg_kernel_free(&kernel);
@@ -230,7 +245,8 @@ START_TEST(test_larger_than_declared)
 {
 	GByteArray *elf = make_elf(linux_notes(), TEXT), *packed = pack_xz(elf);
 
-	expect_error(make_bzimage(packed->data, packed->len, elf->len - 1, true), "larger than it says");
+	expect_error(
+		make_bzimage(packed->data, packed->len, elf->len - 1, true), "larger than it says");
 	expect_error(make_bzimage(packed->data, packed->len / 2, elf->len, true), "cut off");
 	g_byte_array_free(elf, TRUE);
 	g_byte_array_free(packed, TRUE);
@@ -242,8 +258,10 @@ START_TEST(test_not_kernels)
 	GByteArray *image = make_bzimage((const uint8_t *)"\x89LZO\0\0\0\0", 8, 100, true);
 
 	expect_error(image, "lzo, is not supported");
-	expect_error(g_byte_array_append(g_byte_array_new(), (const guint8 *)"#!/bin/sh\n", 10), "neither an ELF file");
-	expect_error(g_byte_array_append(g_byte_array_new(), (const guint8 *)"\177ELF", 4), "not an ELF file");
+	expect_error(g_byte_array_append(g_byte_array_new(), (const guint8 *)"#!/bin/sh\n", 10),
+		"neither an ELF file");
+	expect_error(g_byte_array_append(g_byte_array_new(), (const guint8 *)"\177ELF", 4),
+		"not an ELF file");
 	image = make_bzimage((const uint8_t *)"12345678", 8, 100, true);
 	image->data[0x206] = 7;
 	expect_error(image, "boot protocol 2.07");
@@ -297,7 +315,8 @@ START_TEST(test_header_fuzz)
 				for (unsigned i = 0; xg_elf_segment(&kernel, i, &segment); i++)
 					ck_assert(!segment.filesz ||
 						  (segment.src >= image->data &&
-							  segment.src + segment.filesz <= image->data + image->len));
+							  segment.src + segment.filesz <=
+								  image->data + image->len));
 				xg_kernel_check_pv(&kernel, NULL, NULL);
 			}
 			xg_kernel_free(&kernel);
@@ -326,14 +345,17 @@ static GByteArray *with_number(uint32_t type, uint64_t value)
 
 START_TEST(test_refused_notes)
 {
-	expect_error(with_note(XEN_ELFNOTE_FEATURES, "!auto_translated_physmap"), "auto_translated_physmap");
-	expect_error(with_note(XEN_ELFNOTE_FEATURES, "pae_pgdir_above_4gb|!from_the_future"), "from_the_future");
+	expect_error(with_note(XEN_ELFNOTE_FEATURES, "!auto_translated_physmap"),
+		"auto_translated_physmap");
+	expect_error(with_note(XEN_ELFNOTE_FEATURES, "pae_pgdir_above_4gb|!from_the_future"),
+		"from_the_future");
 	expect_error(with_note(XEN_ELFNOTE_FEATURES, "!dom0"), "needs feature dom0");
 	expect_error(with_note(XEN_ELFNOTE_LOADER, "other"), "loader \"other\"");
 	expect_error(with_note(XEN_ELFNOTE_XEN_VERSION, "xen-2.0"), "xen-2.0");
 	expect_error(with_number(XEN_ELFNOTE_ENTRY, IMAGE_BASE), "entry point");
 	expect_error(with_number(XEN_ELFNOTE_VIRT_BASE, 0xffff800000000000UL), "not a guest's");
-	expect_error(with_number(XEN_ELFNOTE_HYPERCALL_PAGE, IMAGE_BASE + IMAGE_TEXT + 8), "hypercall page");
+	expect_error(with_number(XEN_ELFNOTE_HYPERCALL_PAGE, IMAGE_BASE + IMAGE_TEXT + 8),
+		"hypercall page");
 	expect_error(with_number(XEN_ELFNOTE_INIT_P2M, 0x8000001000UL), "list of frames");
 	expect_error(with_number(XEN_ELFNOTE_HV_START_LOW, ~0UL), "too little room");
 }
@@ -360,13 +382,16 @@ END_TEST
 
 START_TEST(test_guest_section)
 {
-	static const char text[] = "GUEST_OS=netbsd,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0xffffffff80000000,"
-				   "VIRT_ENTRY=0xffffffff81000010,HYPERCALL_PAGE=0x1001,PAE=yes[extended-cr3],BSD_SYMTAB";
+	static const char text[] =
+		"GUEST_OS=netbsd,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0xffffffff80000000,"
+		"VIRT_ENTRY=0xffffffff81000010,HYPERCALL_PAGE=0x1001,PAE=yes[extended-cr3],BSD_"
+		"SYMTAB";
 	struct xg_kernel kernel = { 0 };
 	GError *error = NULL;
 
 	ck_assert(xg_take_guest_section(&kernel, text, sizeof(text), &error));
-	ck_assert(kernel.legacy && kernel.bsd_symtab && kernel.has_entry && kernel.has_hypercall_page);
+	ck_assert(kernel.legacy && kernel.bsd_symtab && kernel.has_entry &&
+		  kernel.has_hypercall_page);
 	ck_assert_str_eq(kernel.guest_os, "netbsd");
 	ck_assert_uint_eq(kernel.virt_base, IMAGE_BASE);
 	ck_assert_uint_eq(kernel.entry, IMAGE_BASE + IMAGE_TEXT + 0x10);

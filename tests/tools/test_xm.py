@@ -12,7 +12,7 @@ import xmlrpc.client
 import pexpect
 import pytest
 
-from conftest import BIN, no_domain, run_xm
+from programs import BIN, no_domain, run_xm
 
 OK, FAILED, USAGE, NO_DOMAIN, NO_XEND, CONFIG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -251,6 +251,8 @@ def test_sched_credit(xend):
         "alice                                3    256   50\n")
     assert xend.xm("sched-credit", "-d", "alice", "-c", "20").returncode == OK
     assert xend.calls[-1] == ("xend.domain.sched_credit_set", "alice", None, 20)
+    assert xend.xm("sched-credit", "-dalice", "-w10").returncode == OK
+    assert xend.calls[-1] == ("xend.domain.sched_credit_set", "alice", 10, None)
     wrong = xend.xm("sched-sedf")
     assert (wrong.stderr, wrong.returncode) == ("xm: Xen is running with the credit scheduler\n", FAILED)
 

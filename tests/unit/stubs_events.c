@@ -9,6 +9,7 @@
 unsigned int host_kicks, host_unblocks, host_pirq_unmasks, host_pirq_moves, host_continuations;
 unsigned long host_continuation_args[6];
 struct vcpu *host_last_kick;
+s_time_t host_now, host_timer_set;
 int host_pirq_bind_result;
 u32 host_pirq_port[64];
 static struct rcu_head *rcu_waiting;
@@ -23,12 +24,28 @@ void host_events_reset(void)
 	host_mm_reset();
 	host_kicks = host_unblocks = host_pirq_unmasks = host_pirq_moves = host_continuations = 0;
 	host_last_kick = NULL;
+	host_now = SECONDS(1);
+	host_timer_set = 0;
 	host_pirq_bind_result = 0;
 	memset(host_pirq_port, 0, sizeof(host_pirq_port));
 	memset(per_cpu__softirq_pending, 0, sizeof(per_cpu__softirq_pending));
 	rcu_waiting = NULL;
 	INIT_LIST_HEAD(&domain_list);
 	hardware_domain = NULL;
+}
+
+s_time_t get_s_time(void)
+{
+	return host_now;
+}
+
+void set_timer(struct timer *t, s_time_t expires)
+{
+	host_timer_set = expires;
+}
+
+void migrate_timer(struct timer *t, unsigned int cpu)
+{
 }
 
 struct domain *host_domain_create(domid_t id, unsigned int vcpus)

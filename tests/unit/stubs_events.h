@@ -6,6 +6,8 @@
 
 extern unsigned int host_kicks, host_unblocks; /* calls of vcpu_kick(), vcpu_unblock() */
 extern struct vcpu *host_last_kick;
+extern s_time_t host_now;       /* what NOW() says */
+extern s_time_t host_timer_set; /* what the last set_timer() waits for */
 extern int host_pirq_bind_result; /* what pirq_guest_bind() answers */
 extern u32 host_pirq_port[64];    /* port bound to each pirq; 0 = none */
 extern unsigned int host_pirq_unmasks, host_pirq_moves;

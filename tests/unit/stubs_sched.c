@@ -394,6 +394,11 @@ bool evtchn_port_pending(struct domain *d, evtchn_port_t port, bool *bad)
 	return test_port_pending && !*bad;
 }
 
+void evtchn_send_held_ipi(struct vcpu *v)
+{
+	v->self_ipi_port = 0;
+}
+
 void send_guest_vcpu_virq(struct vcpu *v, u32 virq)
 {
 	test_virqs[virq]++;

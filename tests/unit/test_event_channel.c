@@ -243,6 +243,53 @@ START_TEST(loopback)
 }
 END_TEST
 
+/* Sends the IPI so many times, each handled at once, a moment apart. Returns how many came at once. */
+static unsigned int send_again_and_again(evtchn_port_t port, unsigned int times, s_time_t apart)
+{
+	unsigned int prompt = 0;
+
+	while (times--) {
+		ck_assert_int_eq(send(port), 0);
+		prompt += pending(dom0, port);
+		handle_2l(dom0, port);
+		host_now += apart;
+	}
+	return prompt;
+}
+
+START_TEST(endless_ipis_to_self_let_the_guest_get_on)
+{
+	evtchn_port_t own = bind_ipi(0), second = bind_ipi(0), other = bind_ipi(1);
+	struct vcpu *v = dom0->vcpu[0];
+
+	ck_assert_uint_eq(send_again_and_again(own, 100, MILLISECS(4)), 100);
+	ck_assert_uint_eq(send_again_and_again(other, 100, 0), 100);
+	ck_assert_uint_eq(send_again_and_again(own, 100, MICROSECS(5)), 16);
+	ck_assert_uint_eq(v->self_ipi_port, own);
+	ck_assert_int_gt(host_timer_set, SECONDS(1));
+	ck_assert_uint_eq(send_again_and_again(second, 1, 0), 1); /* only one is held */
+	ck_assert_uint_eq(send_again_and_again(other, 1, 0), 1);
+	/* It comes when the guest has got on; the next one is held again. */
+	evtchn_guest_gets_on(v);
+	ck_assert(pending(dom0, own));
+	handle_2l(dom0, own);
+	evtchn_guest_gets_on(v);
+	ck_assert(!pending(dom0, own));
+	ck_assert_uint_eq(send_again_and_again(own, 1, 0), 0);
+	evtchn_send_held_ipi(v); /* the timer */
+	ck_assert(pending(dom0, own));
+	handle_2l(dom0, own);
+	host_now += MILLISECS(5);
+	ck_assert_uint_eq(send_again_and_again(own, 1, 0), 1);
+	/* A port that is closed while its IPI is held gets nothing, nor does its next owner of another kind. */
+	send_again_and_again(own, 20, 0);
+	ck_assert_int_eq(close_port(own), 0);
+	ck_assert_uint_eq(unbound(DOMID_SELF, DOMID_SELF), own);
+	evtchn_guest_gets_on(v);
+	ck_assert(!pending(dom0, own));
+}
+END_TEST
+
 START_TEST(close_leaves_the_peer_unbound)
 {
 	evtchn_port_t p = unbound(DOMID_SELF, 1), q;
@@ -1070,6 +1117,7 @@ int main(void)
 	tcase_add_test(t, interdomain_both_ways);
 	tcase_add_test(t, interdomain_refusals);
 	tcase_add_test(t, loopback);
+	tcase_add_test(t, endless_ipis_to_self_let_the_guest_get_on);
 	tcase_add_test(t, close_leaves_the_peer_unbound);
 	tcase_add_test(t, only_control_domains_reach_others);
 	tcase_add_test(t, bad_operations_and_pointers);

@@ -1,6 +1,6 @@
 /*
- * Requests of /dev/xen/privcmd. Numbers and layouts are those of Linux's drivers/xen/privcmd (uapi xen/privcmd.h, whose
- * installed copy includes a header that is not installed).
+ * Requests of /dev/xen/privcmd. Numbers and layouts are those of Linux's drivers/xen/privcmd (uapi
+ * xen/privcmd.h, whose installed copy includes a header that is not installed).
  */
 #ifndef PRIVCMD_H
 #define PRIVCMD_H
@@ -16,7 +16,10 @@ struct privcmd_hypercall {
 	uint64_t arg[5];
 };
 
-/* Maps frames @arr of domain @dom at @addr; @err takes 0 or a negative error for each. ENOENT if one is paged out. */
+/*
+ * Maps frames @arr of domain @dom at @addr; @err takes 0 or a negative error for each. ENOENT if
+ * one is paged out.
+ */
 struct privcmd_mmapbatch_v2 {
 	unsigned int num;
 	domid_t dom;
@@ -25,7 +28,10 @@ struct privcmd_mmapbatch_v2 {
 	int *err;
 };
 
-/* Maps @num frames of a resource at @addr; with both 0: @num becomes the number of frames there are. */
+/*
+ * Maps @num frames of a resource at @addr; with both 0: @num becomes the number of frames there
+ * are.
+ */
 struct privcmd_mmap_resource {
 	domid_t dom;
 	uint32_t type;

@@ -1,9 +1,9 @@
 /*
- * Configuration files of domains: Python scripts whose variables describe a domain, or S-expressions. What is read
- * becomes the "(vm …)" that xend takes.
+ * Configuration files of domains: Python scripts whose variables describe a domain, or
+ * S-expressions. What is read becomes the "(vm …)" that xend takes.
  *
- * One table, conf_variables, says of each variable what it is, what values it may have and where it goes; the help of
- * `xm create --help_config`, the manual and the completion are made from it.
+ * One table, conf_variables, says of each variable what it is, what values it may have and where it
+ * goes; the help of `xm create --help_config`, the manual and the completion are made from it.
  */
 #ifndef XENCONF_H
 #define XENCONF_H
@@ -54,8 +54,9 @@ typedef struct conf conf;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(conf, conf_free)
 
 /*
- * Sets what "name=value" of a command line says; it wins over the file's. A list grows with each such assignment,
- * or has the form ['a', 'b']. Names that are no variable of a domain are for the script.
+ * Sets what "name=value" of a command line says; it wins over the file's. A list grows with each
+ * such assignment, or has the form ['a', 'b']. Names that are no variable of a domain are for the
+ * script.
  */
 bool conf_assign(struct conf *conf, const char *assignment, GError **error);
 
@@ -63,12 +64,14 @@ bool conf_assign(struct conf *conf, const char *assignment, GError **error);
  * Evaluates the Python script @path. Errors begin with "path:line: " where a line is known.
  * @warn is called with each thing that looks wrong but is none, such as a misspelt name.
  */
-bool conf_read(struct conf *conf, const char *path, void (*warn)(const char *message), GError **error);
+bool conf_read(
+	struct conf *conf, const char *path, void (*warn)(const char *message), GError **error);
 
 /* The value of a variable for xm itself: NULL when unset; g_free(). */
 char *conf_text(struct conf *conf, const char *name);
 
-/* The domain's "(vm …)"; NULL with an error that names file and line when something is wrong or missing. */
+/* The domain's "(vm …)"; NULL with an error that names file and line when something is wrong or
+ * missing. */
 GVariant *conf_build(struct conf *conf, GError **error);
 
 /* Reads a "(vm …)" or "(domain …)" from the S-expressions in @path. */
@@ -77,7 +80,8 @@ GVariant *conf_read_sxp(const char *path, GError **error);
 /* The name among @count names that is most like @name, or NULL when none is like it. */
 const char *conf_nearest(const char *name, const char *const *names, gsize count);
 
-/* A configuration "k=v,k=v" of a NIC as "(vif (k v) …)", as in the variable vif; for xm network-attach, too. */
+/* A configuration "k=v,k=v" of a NIC as "(vif (k v) …)", as in the variable vif; for xm
+ * network-attach, too. */
 GVariant *conf_vif(const char *text, GError **error);
 /* "uname,dev,mode[,backend[,protocol]]" as "(vbd …)", "(tap …)" or "(tap2 …)". */
 GVariant *conf_disk(const char *text, GError **error);

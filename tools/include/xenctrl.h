@@ -1,11 +1,12 @@
 /*
- * The operations by which the privileged domain controls the machine and other domains: one thin function for each
- * domctl, sysctl, memory operation and so on.
+ * The operations by which the privileged domain controls the machine and other domains: one thin
+ * function for each domctl, sysctl, memory operation and so on.
  *
- * Unless something else is said, a function returns 0, or -1 with errno set to the hypervisor's error: ESRCH no such
- * domain, EPERM not privileged, ENOSYS or EOPNOTSUPP not provided by this hypervisor. Structures are those of
- * xen/include/public (domctl.h, sysctl.h ...), which also document ranges. Memory is in pages of 4 KiB or in KiB, as
- * named; CPU and node maps are arrays of bytes, lowest bit first. A handle may be used by several threads at once.
+ * Unless something else is said, a function returns 0, or -1 with errno set to the hypervisor's
+ * error: ESRCH no such domain, EPERM not privileged, ENOSYS or EOPNOTSUPP not provided by this
+ * hypervisor. Structures are those of xen/include/public (domctl.h, sysctl.h ...), which also
+ * document ranges. Memory is in pages of 4 KiB or in KiB, as named; CPU and node maps are arrays of
+ * bytes, lowest bit first. A handle may be used by several threads at once.
  */
 #ifndef XENCTRL_H
 #define XENCTRL_H
@@ -29,26 +30,39 @@
 
 typedef struct xc_interface xc_interface;
 
-/** Opens the interface. NULL and errno: this is no domain of a Xen machine (ENOENT), or not a privileged process. */
+/**
+ * Opens the interface. NULL and errno: this is no domain of a Xen machine (ENOENT), or not a
+ * privileged process.
+ */
 xc_interface *xc_open(void);
 
 /** Closes it (NULL: nothing). */
 void xc_close(xc_interface *xc);
 
-/** The handles that the interface uses, for callers that need what is not below. They stay the interface's. */
+/**
+ * The handles that the interface uses, for callers that need what is not below. They stay the
+ * interface's.
+ */
 xencall_handle *xc_call(xc_interface *xc);
 xenforeignmemory_handle *xc_foreign(xc_interface *xc);
 
-/** Issues any domctl or sysctl; the version is filled in. Pointers in it must be to buffers of xc_call(). */
+/**
+ * Issues any domctl or sysctl; the version is filled in. Pointers in it must be to buffers of
+ * xc_call().
+ */
 int xc_domctl(xc_interface *xc, struct xen_domctl *op);
 int xc_sysctl(xc_interface *xc, struct xen_sysctl *op);
 
 /* ---- Domains ---- */
 
 /** Creates a domain; *@domid is the wanted id, or 0 for any, and becomes the id. EEXIST: taken. */
-int xc_domain_create(xc_interface *xc, uint32_t *domid, const struct xen_domctl_createdomain *config);
+int xc_domain_create(
+	xc_interface *xc, uint32_t *domid, const struct xen_domctl_createdomain *config);
 
-/** Destroys a domain and frees what it has. Takes as long as there is memory to free. Others' mappings keep pages alive. */
+/**
+ * Destroys a domain and frees what it has. Takes as long as there is memory to free. Others'
+ * mappings keep pages alive.
+ */
 int xc_domain_destroy(xc_interface *xc, uint32_t domid);
 
 /** Counts a pause up or down. A new domain is paused once. */
@@ -61,15 +75,19 @@ int xc_domain_shutdown(xc_interface *xc, uint32_t domid, unsigned reason);
 /** Lets a domain that shut down for suspending continue. */
 int xc_domain_resume(xc_interface *xc, uint32_t domid);
 
-/** Takes back a domain's event channels, grants and so on, before a kernel is started in it anew. */
+/** Takes back a domain's event channels, grants and so on, before a kernel is started in it anew.
+ */
 int xc_domain_soft_reset(xc_interface *xc, uint32_t domid);
 
 /** Information about exactly this domain; ESRCH if there is none. */
 int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdomaininfo *info);
 
-/** Information about up to @max domains from id @first, in order of ids. Returns how many there are in @info. */
-int xc_domain_getinfolist(xc_interface *xc, uint32_t first, unsigned max,
-	struct xen_domctl_getdomaininfo *info);
+/**
+ * Information about up to @max domains from id @first, in order of ids. Returns how many there are
+ * in @info.
+ */
+int xc_domain_getinfolist(
+	xc_interface *xc, uint32_t first, unsigned max, struct xen_domctl_getdomaininfo *info);
 
 /** The UUID. */
 int xc_domain_sethandle(xc_interface *xc, uint32_t domid, const xen_domain_handle_t handle);
@@ -77,7 +95,8 @@ int xc_domain_sethandle(xc_interface *xc, uint32_t domid, const xen_domain_handl
 /** How many vCPUs the domain gets; once. */
 int xc_domain_max_vcpus(xc_interface *xc, uint32_t domid, unsigned max);
 
-/** The most memory the domain may have. EINVAL: less than it has now is accepted, too, by Xen 4.17. */
+/** The most memory the domain may have. EINVAL: less than it has now is accepted, too, by Xen 4.17.
+ */
 int xc_domain_setmaxmem(xc_interface *xc, uint32_t domid, uint64_t max_kb);
 
 /** Domain @domid may act as device model for @target. */
@@ -103,10 +122,14 @@ int xc_domain_subscribe(xc_interface *xc, uint32_t domid, evtchn_port_t port);
 int xc_domain_send_trigger(xc_interface *xc, uint32_t domid, unsigned trigger, unsigned vcpu);
 
 /** How the time stamp counter behaves. mode: 0 default, 1 always emulated, 2 never. */
-int xc_domain_set_tsc_info(xc_interface *xc, uint32_t domid, const struct xen_domctl_tsc_info *info);
+int xc_domain_set_tsc_info(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_tsc_info *info);
 int xc_domain_get_tsc_info(xc_interface *xc, uint32_t domid, struct xen_domctl_tsc_info *info);
 
-/** Paging assistance and dirty-page log: fills in and returns @op's results. @bitmap has op->pages bits, or is NULL. */
+/**
+ * Paging assistance and dirty-page log: fills in and returns @op's results. @bitmap has op->pages
+ * bits, or is NULL.
+ */
 int xc_shadow_op(xc_interface *xc, uint32_t domid, struct xen_domctl_shadow_op *op, void *bitmap);
 
 /** Memory of a hardware domain's second-level page tables, in bytes. */
@@ -117,30 +140,36 @@ int xc_get_paging_mempool_size(xc_interface *xc, uint32_t domid, uint64_t *bytes
 int xc_hvm_param_set(xc_interface *xc, uint32_t domid, unsigned param, uint64_t value);
 int xc_hvm_param_get(xc_interface *xc, uint32_t domid, unsigned param, uint64_t *value);
 
-/** The state of a hardware domain, as records. get with NULL returns the size needed, else what was written; set: 0. */
+/**
+ * The state of a hardware domain, as records. get with NULL returns the size needed, else what was
+ * written; set: 0.
+ */
 int xc_domain_hvm_getcontext(xc_interface *xc, uint32_t domid, void *buffer, uint32_t size);
 int xc_domain_hvm_setcontext(xc_interface *xc, uint32_t domid, const void *buffer, uint32_t size);
 
 /* ---- vCPUs ---- */
 
-int xc_vcpu_getinfo(xc_interface *xc, uint32_t domid, unsigned vcpu,
-	struct xen_domctl_getvcpuinfo *info);
+int xc_vcpu_getinfo(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, struct xen_domctl_getvcpuinfo *info);
 
 /** The registers of a paused domain's vCPU. */
-int xc_vcpu_setcontext(xc_interface *xc, uint32_t domid, unsigned vcpu,
-	const struct vcpu_guest_context *context);
-int xc_vcpu_getcontext(xc_interface *xc, uint32_t domid, unsigned vcpu,
-	struct vcpu_guest_context *context);
+int xc_vcpu_setcontext(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, const struct vcpu_guest_context *context);
+int xc_vcpu_getcontext(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, struct vcpu_guest_context *context);
 
 /** What vcpu_guest_context has no room for. */
-int xc_vcpu_set_ext_context(xc_interface *xc, uint32_t domid,
-	const struct xen_domctl_ext_vcpucontext *context);
+int xc_vcpu_set_ext_context(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_ext_vcpucontext *context);
 int xc_vcpu_get_ext_context(xc_interface *xc, uint32_t domid, unsigned vcpu,
 	struct xen_domctl_ext_vcpucontext *context);
 
-/** XSAVE state. get with NULL: *@size becomes the size needed. @mask: features, in for set, out for get. */
-int xc_vcpu_get_xstate(xc_interface *xc, uint32_t domid, unsigned vcpu, uint64_t *mask, void *buffer,
-	uint64_t *size);
+/**
+ * XSAVE state. get with NULL: *@size becomes the size needed. @mask: features, in for set, out for
+ * get.
+ */
+int xc_vcpu_get_xstate(xc_interface *xc, uint32_t domid, unsigned vcpu, uint64_t *mask,
+	void *buffer, uint64_t *size);
 int xc_vcpu_set_xstate(xc_interface *xc, uint32_t domid, unsigned vcpu, uint64_t mask,
 	const void *buffer, uint64_t size);
 
@@ -150,11 +179,14 @@ int xc_vcpu_get_msrs(xc_interface *xc, uint32_t domid, unsigned vcpu, xen_domctl
 int xc_vcpu_set_msrs(xc_interface *xc, uint32_t domid, unsigned vcpu,
 	const xen_domctl_vcpu_msr_t *msrs, uint32_t count);
 
-/** Where a vCPU must (hard) and should (soft) run; maps of @bytes bytes, either may be NULL. set: out, what came of it. */
-int xc_vcpu_setaffinity(xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard, uint8_t *soft,
-	size_t bytes);
-int xc_vcpu_getaffinity(xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard, uint8_t *soft,
-	size_t bytes);
+/**
+ * Where a vCPU must (hard) and should (soft) run; maps of @bytes bytes, either may be NULL. set:
+ * out, what came of it.
+ */
+int xc_vcpu_setaffinity(xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard,
+	uint8_t *soft, size_t bytes);
+int xc_vcpu_getaffinity(xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard,
+	uint8_t *soft, size_t bytes);
 
 /** Nodes to take memory from. */
 int xc_domain_setnodeaffinity(xc_interface *xc, uint32_t domid, const uint8_t *nodes, size_t bytes);
@@ -166,72 +198,87 @@ int xc_domain_getnodeaffinity(xc_interface *xc, uint32_t domid, uint8_t *nodes, 
 int xc_sched_id(xc_interface *xc, unsigned *id);
 
 /** Weight and cap of a domain. */
-int xc_sched_credit_domain_set(xc_interface *xc, uint32_t domid,
-	const struct xen_domctl_sched_credit *params);
-int xc_sched_credit_domain_get(xc_interface *xc, uint32_t domid,
-	struct xen_domctl_sched_credit *params);
-int xc_sched_credit2_domain_set(xc_interface *xc, uint32_t domid,
-	const struct xen_domctl_sched_credit2 *params);
-int xc_sched_credit2_domain_get(xc_interface *xc, uint32_t domid,
-	struct xen_domctl_sched_credit2 *params);
+int xc_sched_credit_domain_set(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_credit *params);
+int xc_sched_credit_domain_get(
+	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_credit *params);
+int xc_sched_credit2_domain_set(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_credit2 *params);
+int xc_sched_credit2_domain_get(
+	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_credit2 *params);
 
 /** Period and budget of all vCPUs of a domain. */
-int xc_sched_rtds_domain_set(xc_interface *xc, uint32_t domid,
-	const struct xen_domctl_sched_rtds *params);
-int xc_sched_rtds_domain_get(xc_interface *xc, uint32_t domid, struct xen_domctl_sched_rtds *params);
+int xc_sched_rtds_domain_set(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_rtds *params);
+int xc_sched_rtds_domain_get(
+	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_rtds *params);
 
 /** Parameters of a pool's scheduler. set: out, what came of it. */
-int xc_sched_credit_params_set(xc_interface *xc, uint32_t pool,
-	struct xen_sysctl_credit_schedule *params);
-int xc_sched_credit_params_get(xc_interface *xc, uint32_t pool,
-	struct xen_sysctl_credit_schedule *params);
-int xc_sched_credit2_params_set(xc_interface *xc, uint32_t pool,
-	struct xen_sysctl_credit2_schedule *params);
-int xc_sched_credit2_params_get(xc_interface *xc, uint32_t pool,
-	struct xen_sysctl_credit2_schedule *params);
+int xc_sched_credit_params_set(
+	xc_interface *xc, uint32_t pool, struct xen_sysctl_credit_schedule *params);
+int xc_sched_credit_params_get(
+	xc_interface *xc, uint32_t pool, struct xen_sysctl_credit_schedule *params);
+int xc_sched_credit2_params_set(
+	xc_interface *xc, uint32_t pool, struct xen_sysctl_credit2_schedule *params);
+int xc_sched_credit2_params_get(
+	xc_interface *xc, uint32_t pool, struct xen_sysctl_credit2_schedule *params);
 
 /* ---- CPU policy: what CPUID and MSRs say ---- */
 
-/** A policy of the machine, XEN_SYSCTL_cpu_policy_* @index; @nr_*: room in, used (or needed, with NULLs) out. */
+/**
+ * A policy of the machine, XEN_SYSCTL_cpu_policy_* @index; @nr_*: room in, used (or needed, with
+ * NULLs) out.
+ */
 int xc_get_system_cpu_policy(xc_interface *xc, unsigned index, xen_cpuid_leaf_t *leaves,
 	uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs);
 int xc_get_domain_cpu_policy(xc_interface *xc, uint32_t domid, xen_cpuid_leaf_t *leaves,
 	uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs);
 
-/** Sets a domain's policy before it runs. @refused, if not NULL: leaf, subleaf and MSR that was refused, or all ones. */
+/**
+ * Sets a domain's policy before it runs. @refused, if not NULL: leaf, subleaf and MSR that was
+ * refused, or all ones.
+ */
 int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_leaf_t *leaves,
 	uint32_t nr_leaves, const xen_msr_entry_t *msrs, uint32_t nr_msrs, uint32_t refused[3]);
 
-/** Feature words, XEN_SYSCTL_cpu_featureset_* @index; *@nr: room in, used (or needed, with NULL) out. */
+/**
+ * Feature words, XEN_SYSCTL_cpu_featureset_* @index; *@nr: room in, used (or needed, with NULL)
+ * out.
+ */
 int xc_get_cpu_featureset(xc_interface *xc, unsigned index, uint32_t *features, uint32_t *nr);
 
 /* ---- Rights and devices ---- */
 
 int xc_domain_irq_permission(xc_interface *xc, uint32_t domid, unsigned pirq, bool allow);
-int xc_domain_iomem_permission(xc_interface *xc, uint32_t domid, uint64_t first_mfn, uint64_t nr_mfns,
-	bool allow);
-int xc_domain_ioport_permission(xc_interface *xc, uint32_t domid, unsigned first, unsigned nr,
-	bool allow);
+int xc_domain_iomem_permission(
+	xc_interface *xc, uint32_t domid, uint64_t first_mfn, uint64_t nr_mfns, bool allow);
+int xc_domain_ioport_permission(
+	xc_interface *xc, uint32_t domid, unsigned first, unsigned nr, bool allow);
 
 /** Frames and ports of the machine that appear in a hardware domain. */
-int xc_domain_memory_mapping(xc_interface *xc, uint32_t domid, uint64_t first_gfn, uint64_t first_mfn,
-	uint64_t nr_mfns, bool add);
+int xc_domain_memory_mapping(xc_interface *xc, uint32_t domid, uint64_t first_gfn,
+	uint64_t first_mfn, uint64_t nr_mfns, bool add);
 int xc_domain_ioport_mapping(xc_interface *xc, uint32_t domid, unsigned first_gport,
 	unsigned first_mport, unsigned nr, bool add);
 
-/** PCI device @sbdf: segment << 16 | bus << 8 | device << 3 | function. test: 0 if it could be assigned. */
+/**
+ * PCI device @sbdf: segment << 16 | bus << 8 | device << 3 | function. test: 0 if it could be
+ * assigned.
+ */
 int xc_assign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf, uint32_t flags);
 int xc_test_assign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf);
 int xc_deassign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf);
 
-/** Devices that can only be assigned together with @sbdf. Returns how many were written to @group. */
-int xc_get_device_group(xc_interface *xc, uint32_t domid, uint32_t sbdf, uint32_t *group, unsigned max);
+/** Devices that can only be assigned together with @sbdf. Returns how many were written to @group.
+ */
+int xc_get_device_group(
+	xc_interface *xc, uint32_t domid, uint32_t sbdf, uint32_t *group, unsigned max);
 
 /** A machine interrupt of a hardware domain. */
-int xc_domain_bind_pt_irq(xc_interface *xc, uint32_t domid,
-	const struct xen_domctl_bind_pt_irq *bind);
-int xc_domain_unbind_pt_irq(xc_interface *xc, uint32_t domid,
-	const struct xen_domctl_bind_pt_irq *bind);
+int xc_domain_bind_pt_irq(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_bind_pt_irq *bind);
+int xc_domain_unbind_pt_irq(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_bind_pt_irq *bind);
 
 /** Gives a domain the interrupt line @gsi; *@pirq: wanted number or -1 in, the number out. */
 int xc_physdev_map_pirq(xc_interface *xc, uint32_t domid, int gsi, int *pirq);
@@ -240,17 +287,21 @@ int xc_physdev_unmap_pirq(xc_interface *xc, uint32_t domid, int pirq);
 /* ---- Memory ---- */
 
 /**
- * Gives the domain memory: @nr extents of 2^@order pages at guest frames @frames, which for a paravirtual domain become
- * machine frames. Returns how many extents were done: fewer than @nr if memory ran out.
+ * Gives the domain memory: @nr extents of 2^@order pages at guest frames @frames, which for a
+ * paravirtual domain become machine frames. Returns how many extents were done: fewer than @nr if
+ * memory ran out.
  */
 int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
 	unsigned mem_flags, xen_pfn_t *frames);
 
 /** Takes memory from the domain. Returns how many extents were done. */
-int xc_domain_decrease(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
-	const xen_pfn_t *frames);
+int xc_domain_decrease(
+	xc_interface *xc, uint32_t domid, unsigned nr, unsigned order, const xen_pfn_t *frames);
 
-/** Sets @pages aside for the domain (0: what is left of it is given back). ENOMEM: there are not so many. */
+/**
+ * Sets @pages aside for the domain (0: what is left of it is given back). ENOMEM: there are not so
+ * many.
+ */
 int xc_domain_claim_pages(xc_interface *xc, uint32_t domid, uint64_t pages);
 
 /** An E820 entry. */
@@ -261,8 +312,8 @@ struct xc_e820entry {
 } __attribute__((packed));
 
 /** The memory map that the domain's kernel is told. */
-int xc_domain_set_memory_map(xc_interface *xc, uint32_t domid, const struct xc_e820entry *map,
-	unsigned nr);
+int xc_domain_set_memory_map(
+	xc_interface *xc, uint32_t domid, const struct xc_e820entry *map, unsigned nr);
 
 /** The machine's memory map. Returns the number of entries. */
 int xc_get_machine_memory_map(xc_interface *xc, struct xc_e820entry *map, unsigned max);
@@ -277,18 +328,21 @@ long xc_sharing_freed_pages(xc_interface *xc);
 long xc_sharing_used_pages(xc_interface *xc);
 
 /** Populate on demand: @target pages of a hardware domain, and what came of it. */
-int xc_domain_set_pod_target(xc_interface *xc, uint32_t domid, uint64_t target,
-	struct xen_pod_target *result);
+int xc_domain_set_pod_target(
+	xc_interface *xc, uint32_t domid, uint64_t target, struct xen_pod_target *result);
 int xc_domain_get_pod_target(xc_interface *xc, uint32_t domid, struct xen_pod_target *result);
 
 /** Puts page @idx of XENMAPSPACE_* @space at guest frame @gpfn. */
-int xc_domain_add_to_physmap(xc_interface *xc, uint32_t domid, unsigned space, uint64_t idx,
-	xen_pfn_t gpfn);
+int xc_domain_add_to_physmap(
+	xc_interface *xc, uint32_t domid, unsigned space, uint64_t idx, xen_pfn_t gpfn);
 
 /** Types of frames: @frames become XEN_DOMCTL_PFINFO_* in bits 31:28. At most 1024 at a time. */
 int xc_get_pfn_types(xc_interface *xc, uint32_t domid, unsigned nr, xen_pfn_t *frames);
 
-/** Frames that hold the machine-to-physical table, one for each 2 MiB of it. Returns how many were written. */
+/**
+ * Frames that hold the machine-to-physical table, one for each 2 MiB of it. Returns how many were
+ * written.
+ */
 int xc_machphys_frames(xc_interface *xc, xen_pfn_t *frames, unsigned max);
 
 /** Page-table operations for a paravirtual domain, as its own kernel would issue them. */
@@ -313,8 +367,10 @@ int xc_evtchn_status(xc_interface *xc, struct evtchn_status *status);
 int xc_evtchn_reset(xc_interface *xc, uint32_t domid);
 
 /**
- * Enters the grants that every guest gives from the start: reference GNTTAB_RESERVED_CONSOLE for frame @console_gfn to
- * @console_domid, GNTTAB_RESERVED_XENSTORE for @store_gfn to @store_domid. A frame of ~0 is left out.
+ * Enters the grants that every guest gives from the start: reference GNTTAB_RESERVED_CONSOLE for
+ * frame @console_gfn to
+ * @console_domid, GNTTAB_RESERVED_XENSTORE for @store_gfn to @store_domid. A frame of ~0 is left
+ * out.
  */
 int xc_gnttab_seed(xc_interface *xc, uint32_t domid, xen_pfn_t console_gfn, xen_pfn_t store_gfn,
 	uint32_t console_domid, uint32_t store_domid);
@@ -328,16 +384,22 @@ int xc_physinfo(xc_interface *xc, struct xen_sysctl_physinfo *info);
 
 /** *@nr: room in, CPUs or nodes out. Arrays may be NULL; @distance has room for *@nr squared. */
 int xc_cputopoinfo(xc_interface *xc, struct xen_sysctl_cputopo *topology, unsigned *nr);
-int xc_numainfo(xc_interface *xc, struct xen_sysctl_meminfo *nodes, uint32_t *distance, unsigned *nr);
+int xc_numainfo(
+	xc_interface *xc, struct xen_sysctl_meminfo *nodes, uint32_t *distance, unsigned *nr);
 
 /** Idle time of each CPU. Returns their number. */
 int xc_getcpuinfo(xc_interface *xc, struct xen_sysctl_cpuinfo *info, unsigned max);
 
-/** Free memory with addresses of @min_width to @max_width bits (0: any) on @node (-1: any), in bytes. */
-int xc_availheap(xc_interface *xc, unsigned min_width, unsigned max_width, int node, uint64_t *bytes);
+/**
+ * Free memory with addresses of @min_width to @max_width bits (0: any) on @node (-1: any), in
+ * bytes.
+ */
+int xc_availheap(
+	xc_interface *xc, unsigned min_width, unsigned max_width, int node, uint64_t *bytes);
 
 /**
- * The hypervisor's messages. *@count: room in, bytes out. @clear forgets what was read; with @incremental it starts at
+ * The hypervisor's messages. *@count: room in, bytes out. @clear forgets what was read; with
+ * @incremental it starts at
  * *@index, which becomes where the next read continues.
  */
 int xc_readconsole(xc_interface *xc, char *buffer, unsigned *count, bool clear, bool incremental,
@@ -349,7 +411,10 @@ int xc_debug_keys(xc_interface *xc, const char *keys);
 int xc_cpu_online(xc_interface *xc, unsigned cpu);
 int xc_cpu_offline(xc_interface *xc, unsigned cpu);
 
-/** Performance counters: number of counters and of values, and both with arrays. ENOSYS or EOPNOTSUPP: built without. */
+/**
+ * Performance counters: number of counters and of values, and both with arrays. ENOSYS or
+ * EOPNOTSUPP: built without.
+ */
 int xc_perfc_reset(xc_interface *xc);
 int xc_perfc_size(xc_interface *xc, unsigned *counters, unsigned *values);
 int xc_perfc_query(xc_interface *xc, xen_sysctl_perfc_desc_t *counters, unsigned nr_counters,
@@ -362,14 +427,18 @@ int xc_cpupool_addcpu(xc_interface *xc, uint32_t pool, unsigned cpu);
 int xc_cpupool_removecpu(xc_interface *xc, uint32_t pool, unsigned cpu);
 int xc_cpupool_movedomain(xc_interface *xc, uint32_t pool, uint32_t domid);
 
-/** The first pool with at least id info->cpupool_id, or ESRCH; and the CPUs that are in no pool. @cpus has @bytes bytes. */
-int xc_cpupool_getinfo(xc_interface *xc, struct xen_sysctl_cpupool_op *info, uint8_t *cpus,
-	size_t bytes);
+/**
+ * The first pool with at least id info->cpupool_id, or ESRCH; and the CPUs that are in no pool.
+ * @cpus has @bytes bytes.
+ */
+int xc_cpupool_getinfo(
+	xc_interface *xc, struct xen_sysctl_cpupool_op *info, uint8_t *cpus, size_t bytes);
 int xc_cpupool_freeinfo(xc_interface *xc, uint8_t *cpus, size_t bytes);
 
 /**
- * XENVER_* @cmd. @arg of @size bytes as its structure in version.h (NULL and 0 for those without); a string is always
- * ended. Returns what the hypercall returns: for XENVER_version 65536 * major + minor.
+ * XENVER_* @cmd. @arg of @size bytes as its structure in version.h (NULL and 0 for those without);
+ * a string is always ended. Returns what the hypercall returns: for XENVER_version 65536 * major +
+ * minor.
  */
 int xc_version(xc_interface *xc, unsigned cmd, void *arg, size_t size);
 

@@ -1,8 +1,9 @@
 /*
  * Event channels of a process, through /dev/xen/evtchn.
  *
- * The functions are those of the library of the same name of Xen 4.17. Ports are owned by the handle and are closed with
- * it. A port that fires is masked until xenevtchn_unmask(). Functions that fail return -1 or NULL and set errno.
+ * The functions are those of the library of the same name of Xen 4.17. Ports are owned by the
+ * handle and are closed with it. A port that fires is masked until xenevtchn_unmask(). Functions
+ * that fail return -1 or NULL and set errno.
  */
 #ifndef XENEVTCHN_H
 #define XENEVTCHN_H
@@ -37,9 +38,12 @@ int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port);
 /** A new port that domain @domid may connect to. */
 xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *xce, uint32_t domid);
 
-/** A new port connected to @remote_port of domain @domid, which must be unbound and meant for this domain. */
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
-	evtchn_port_t remote_port);
+/**
+ * A new port connected to @remote_port of domain @domid, which must be unbound and meant for this
+ * domain.
+ */
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(
+	xenevtchn_handle *xce, uint32_t domid, evtchn_port_t remote_port);
 
 /** A new port on which the hypervisor reports VIRQ_* @virq. */
 xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *xce, unsigned int virq);
@@ -47,7 +51,10 @@ xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *xce, unsigned in
 /** Closes a port. */
 int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port);
 
-/** Waits for an event and returns its port, which is now masked. Non-blocking descriptor: -1 and EAGAIN if there is none. */
+/**
+ * Waits for an event and returns its port, which is now masked. Non-blocking descriptor: -1 and
+ * EAGAIN if there is none.
+ */
 xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce);
 
 /** Lets the port fire again. */

@@ -1,8 +1,9 @@
 /*
  * Building a paravirtual domain's memory from a kernel image.
  *
- * The kernel is an ELF file, or a Linux bzImage with one inside, and may be compressed (gzip, bzip2, xz, lzma, zstd, lz4). What it
- * needs it says in ELF notes named "Xen" (xen/include/public/elfnote.h) or in a section __xen_guest.
+ * The kernel is an ELF file, or a Linux bzImage with one inside, and may be compressed (gzip,
+ * bzip2, xz, lzma, zstd, lz4). What it needs it says in ELF notes named "Xen"
+ * (xen/include/public/elfnote.h) or in a section __xen_guest.
  */
 #ifndef XENGUEST_H
 #define XENGUEST_H
@@ -26,23 +27,30 @@ enum xg_error {
 	XG_ERROR_CANCELLED,
 };
 
-/** How far building is: @stage is a short name in present participle, @done of @total bytes or pages of it. */
+/**
+ * How far building is: @stage is a short name in present participle, @done of @total bytes or
+ * pages of it.
+ */
 typedef void (*xg_progress_fn)(const char *stage, uint64_t done, uint64_t total, void *data);
 
 /** What is built. Strings and files stay the caller's. */
 struct xg_pv_config {
-	uint32_t domid;         /* created, without memory and vCPUs */
-	const char *kernel;     /* path */
-	const char *ramdisk;    /* path, or NULL; goes into memory as it is */
-	const char *cmdline;    /* or NULL; at most 1023 bytes */
-	const char *features;   /* asked of the kernel: names as in its notes with '|' between, or NULL */
+	uint32_t domid;      /* created, without memory and vCPUs */
+	const char *kernel;  /* path */
+	const char *ramdisk; /* path, or NULL; goes into memory as it is */
+	const char *cmdline; /* or NULL; at most 1023 bytes */
+	const char *
+		features; /* asked of the kernel: names as in its notes with '|' between, or NULL */
 	uint64_t memory_kb;     /* what it starts with */
 	uint64_t max_memory_kb; /* what it may grow to; at least memory_kb, 0: the same */
 	unsigned vcpus;         /* at least 1 */
 	uint32_t console_domid; /* who serves console and xenstore; usually 0 */
 	uint32_t store_domid;
 	struct xen_domctl_tsc_info tsc; /* all zero: default */
-	/* CPUID leaves and MSRs to use in place of the default for paravirtual domains; NULL: the default */
+	/*
+	 * CPUID leaves and MSRs to use in place of the default for paravirtual domains; NULL: the
+	 * default
+	 */
 	const xen_cpuid_leaf_t *cpuid;
 	uint32_t nr_cpuid;
 	const xen_msr_entry_t *msrs;
@@ -53,7 +61,10 @@ struct xg_pv_config {
 	GCancellable *cancellable; /* or NULL */
 };
 
-/** What came of it: rings for console and xenstore as machine frames, the domain's ports, and what the kernel is. */
+/**
+ * What came of it: rings for console and xenstore as machine frames, the domain's ports, and what
+ * the kernel is.
+ */
 struct xg_pv_result {
 	uint64_t console_mfn, store_mfn;
 	evtchn_port_t console_port, store_port;
@@ -63,9 +74,10 @@ struct xg_pv_result {
 };
 
 /**
- * Gives domain config->domid vCPUs, memory limit and memory, with kernel, RAM disk, page tables and start_info in place,
- * and vCPU 0 at the kernel's entry: what remains is to unpause it. False and @error on failure: the domain is then useless
- * and the caller destroys it. Blocks; may be called by several threads for different domains.
+ * Gives domain config->domid vCPUs, memory limit and memory, with kernel, RAM disk, page tables and
+ * start_info in place, and vCPU 0 at the kernel's entry: what remains is to unpause it. False and
+ * @error on failure: the domain is then useless and the caller destroys it. Blocks; may be called
+ * by several threads for different domains.
  */
 bool xg_build_pv(xc_interface *xc, const struct xg_pv_config *config, struct xg_pv_result *result,
 	GError **error);

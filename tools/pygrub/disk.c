@@ -106,8 +106,8 @@ static char *label_of(const char *line)
 }
 
 /*
- * One line of GRUB's long listing: "Device loop0: ..." or "\tPartition loop0,msdos1: ...". Its pseudo devices, which
- * would show files of the host, are not taken.
+ * One line of GRUB's long listing: "Device loop0: ..." or "\tPartition loop0,msdos1: ...". Its
+ * pseudo devices, which would show files of the host, are not taken.
  */
 static void add_volume(struct disk *disk, const char *line)
 {
@@ -205,7 +205,8 @@ static char *full_path(const struct volume *volume, const char *path)
 	return g_strdup_printf("(%s)%s%s", volume->name, *path == '/' ? "" : "/", path);
 }
 
-char *disk_read_text(struct disk *disk, const struct volume *volume, const char *path, GError **error)
+char *disk_read_text(
+	struct disk *disk, const struct volume *volume, const char *path, GError **error)
 {
 	g_autofree char *file = full_path(volume, path);
 	const char *const argv[] = { "cat", file, NULL };
@@ -213,8 +214,8 @@ char *disk_read_text(struct disk *disk, const struct volume *volume, const char 
 	return capture(disk, argv, NULL, error);
 }
 
-bool disk_copy(struct disk *disk, const struct volume *volume, const char *path, int out,
-	GError **error)
+bool disk_copy(
+	struct disk *disk, const struct volume *volume, const char *path, int out, GError **error)
 {
 	g_autofree char *file = full_path(volume, path), *complaint = NULL;
 	const char *const argv[] = { "cat", file, NULL };

@@ -1,6 +1,7 @@
 /*
- * grub.cfg, the script of GRUB 2: enough of the language for what grub-mkconfig and people write. Conditions are
- * evaluated, functions and loops are passed over, commands that only matter to a real screen or machine do nothing.
+ * grub.cfg, the script of GRUB 2: enough of the language for what grub-mkconfig and people write.
+ * Conditions are evaluated, functions and loops are passed over, commands that only matter to a
+ * real screen or machine do nothing.
  */
 #include "pygrub.h"
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static void expand(struct script *s, GString *word)
 {
 	bool braces = s->p[1] == '{';
 	const char *begin = s->p + 1 + braces;
-	size_t length = strspn(begin, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_?");
+	size_t length =
+		strspn(begin, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_?");
 	g_autofree char *name = g_strndup(begin, length);
 
 	if (!length) {
@@ -165,7 +167,8 @@ static char *read_text(struct script *s, const char *name)
 	const char *path;
 	struct volume *volume = split_path(s, name, &path);
 
-	return s->files++ < FILES_MAX && *path ? disk_read_text(s->menu->disk, volume, path, NULL) : NULL;
+	return s->files++ < FILES_MAX && *path ? disk_read_text(s->menu->disk, volume, path, NULL)
+					       : NULL;
 }
 
 /* "a = b" and the like; @op as in test(1). */
@@ -202,7 +205,8 @@ static bool test_one(struct script *s, const char *op, const char *value)
 	return text && (strcmp(op, "-s") || *text);
 }
 
-/* The words from @i to @end, as in test(1); terms joined by -a and -o are taken from left to right. */
+/* The words from @i to @end, as in test(1); terms joined by -a and -o are taken from left to right.
+ */
 static bool test(struct script *s, guint i, guint end)
 {
 	bool result = false, both = false;
@@ -211,7 +215,7 @@ static bool test(struct script *s, guint i, guint end)
 		bool not = false, value;
 
 		for (; i < end && !strcmp(arg(s, i), "!"); i++)
-			not = !not;
+			not = !not ;
 		if (i + 2 < end && strcmp(arg(s, i + 1), "-a") && strcmp(arg(s, i + 1), "-o")) {
 			value = compare(arg(s, i), arg(s, i + 1), arg(s, i + 2));
 			i += 3;
@@ -222,7 +226,7 @@ static bool test(struct script *s, guint i, guint end)
 			value = i < end && *arg(s, i);
 			i++;
 		}
-		value ^= not;
+		value ^= not ;
 		result = both ? result && value : result || value;
 		both = i < end && !strcmp(arg(s, i), "-a");
 		i++;
@@ -258,9 +262,9 @@ static bool do_set(struct script *s)
 
 static bool do_load_env(struct script *s)
 {
-	g_autofree char *name = !strcmp(arg(s, 1), "-f") || !strcmp(arg(s, 1), "--file") ?
-					g_strdup(arg(s, 2)) :
-					g_strconcat(variable(s, "prefix"), "/grubenv", NULL);
+	g_autofree char *name = !strcmp(arg(s, 1), "-f") || !strcmp(arg(s, 1), "--file")
+					? g_strdup(arg(s, 2))
+					: g_strconcat(variable(s, "prefix"), "/grubenv", NULL);
 	g_autofree char *text = read_text(s, name);
 	g_auto(GStrv) lines = text ? g_strsplit(text, "\n", 200) : NULL;
 
@@ -283,7 +287,8 @@ static bool volume_matches(struct script *s, struct volume *volume, char by, con
 		return !g_strcmp0(volume->uuid, value);
 	if (by == 'l')
 		return !g_strcmp0(volume->label, value);
-	return s->files++ < FILES_MAX && (text = disk_read_text(s->menu->disk, volume, value, NULL));
+	return s->files++ < FILES_MAX &&
+	       (text = disk_read_text(s->menu->disk, volume, value, NULL));
 }
 
 /* search [--fs-uuid|--label|--file] [--set[=VAR]] VALUE */
@@ -456,14 +461,14 @@ static bool run_block(struct script *s, bool active)
 
 	if (!body)
 		return fail(s->error, "%s: '{' without '}'", s->menu->path);
-	if (active && s->list &&
-		(!strcmp(arg(s, 0), "menuentry") || !strcmp(arg(s, 0), "submenu")))
+	if (active && s->list && (!strcmp(arg(s, 0), "menuentry") || !strcmp(arg(s, 0), "submenu")))
 		return add_entry(s, body);
 	g_free(body);
 	return true;
 }
 
-/* Nested conditions and loops: whether commands run there, and whether a branch of the condition has run. */
+/* Nested conditions and loops: whether commands run there, and whether a branch of the condition
+ * has run. */
 struct nesting {
 	bool active, taken;
 };

@@ -42,7 +42,8 @@ static void entry_command(
 		/* The first module of a hypervisor's entry is the kernel that it starts. */
 		*modules += *key == 'm';
 		set_kernel(menu, entry, value);
-	} else if ((!strcmp(key, "initrd") || !strcmp(key, "module")) && entry->ramdisks->len < 16) {
+	} else if ((!strcmp(key, "initrd") || !strcmp(key, "module")) &&
+		   entry->ramdisks->len < 16) {
 		value[strcspn(value, " \t")] = '\0';
 		g_ptr_array_add(entry->ramdisks, split_path(menu, value, &ignored));
 	}

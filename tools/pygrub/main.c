@@ -1,6 +1,7 @@
 /*
- * pygrub DISK: chooses an entry of the boot menu on a guest's disk, copies its kernel and RAM disk out, and prints
- * where they are. The name is that of the program it stands for; there is no Python in it.
+ * pygrub DISK: chooses an entry of the boot menu on a guest's disk, copies its kernel and RAM disk
+ * out, and prints where they are. The name is that of the program it stands for; there is no Python
+ * in it.
  */
 #include "pygrub.h"
 #include "sxp.h"
@@ -15,8 +16,8 @@ static gboolean quiet, interactive;
 static char *output_path, *output_directory, *output_format;
 static char *kernel_path, *ramdisk_path, *extra_args, *entry_name;
 
-static const GOptionEntry options[] = {
-	{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Boot the default, ask nothing", NULL },
+static const GOptionEntry options[] = { { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet,
+						"Boot the default, ask nothing", NULL },
 	{ "interactive", 'i', 0, G_OPTION_ARG_NONE, &interactive, "Ask even without a terminal",
 		NULL },
 	{ "output", 0, 0, G_OPTION_ARG_FILENAME, &output_path, "Print to FILE", "FILE" },
@@ -31,8 +32,7 @@ static const GOptionEntry options[] = {
 		"ARGS" },
 	{ "entry", 0, 0, G_OPTION_ARG_STRING, &entry_name, "Entry: number, title or identifier",
 		"ENTRY" },
-	{ NULL }
-};
+	{ NULL } };
 
 /* What was chosen; the files are removed when something fails. */
 struct result {
@@ -71,7 +71,8 @@ static char *extract(struct disk *disk, const struct volume *volume, GPtrArray *
 	return result;
 }
 
-static bool extract_entry(struct disk *disk, struct entry *entry, struct result *result, GError **error)
+static bool extract_entry(
+	struct disk *disk, struct entry *entry, struct result *result, GError **error)
 {
 	g_autoptr(GPtrArray) kernel = g_ptr_array_new();
 
@@ -188,7 +189,7 @@ static bool boot(const char *path, GError **error)
 	if (!disk)
 		return false;
 	ok = (kernel_path ? extract_given : extract_chosen)(disk, &result, error) &&
-		print_result(&result, error);
+	     print_result(&result, error);
 	if (!ok && result.kernel)
 		unlink(result.kernel);
 	if (!ok && result.ramdisk)

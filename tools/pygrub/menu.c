@@ -75,8 +75,8 @@ void menu_free(struct menu *menu)
 	g_free(menu);
 }
 
-static struct menu *menu_parse(struct disk *disk, struct volume *volume, const struct format *format,
-	const char *text, GError **error)
+static struct menu *menu_parse(struct disk *disk, struct volume *volume,
+	const struct format *format, const char *text, GError **error)
 {
 	struct menu *menu = g_new0(struct menu, 1);
 
@@ -104,7 +104,8 @@ struct menu *menu_read(struct disk *disk, GError **error)
 			continue;
 		for (size_t f = 0; f < G_N_ELEMENTS(formats); f++) {
 			g_autoptr(GError) reason = NULL;
-			g_autofree char *text = disk_read_text(disk, volume, formats[f].path, &reason);
+			g_autofree char *text =
+				disk_read_text(disk, volume, formats[f].path, &reason);
 
 			if (text)
 				return menu_parse(disk, volume, &formats[f], text, error);
@@ -187,7 +188,8 @@ bool menu_resolve(struct menu *menu, struct entry *entry, GError **error)
 	return true;
 }
 
-/* A line typed within @timeout seconds (-1: any time); NULL at the end of input or when time is up. */
+/* A line typed within @timeout seconds (-1: any time); NULL at the end of input or when time is up.
+ */
 static char *read_line(int timeout, bool *expired)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };

@@ -1,8 +1,9 @@
 /*
  * pygrub: finds kernel and initial RAM disk of a guest on the guest's own disk.
  *
- * The disk is the guest's, so nothing on it may be trusted. GRUB's own drivers read it, in a process that may do
- * nothing else (sandbox.c); this program only sees the texts and files that come out, and limits their size.
+ * The disk is the guest's, so nothing on it may be trusted. GRUB's own drivers read it, in a
+ * process that may do nothing else (sandbox.c); this program only sees the texts and files that
+ * come out, and limits their size.
  */
 #ifndef PYGRUB_H
 #define PYGRUB_H
@@ -35,9 +36,10 @@ struct disk {
 };
 
 /**
- * Runs GRUB's file-system tool on @disk, confined. @argv: what follows the image in its command line. Its output goes
- * to @out, of which @limit bytes may be written. NULL, or what it complained about in *@complaint (g_free).
- * Returns false with @error when it could not run, and true with its exit status in *@status.
+ * Runs GRUB's file-system tool on @disk, confined. @argv: what follows the image in its command
+ * line. Its output goes to @out, of which @limit bytes may be written. NULL, or what it complained
+ * about in *@complaint (g_free). Returns false with @error when it could not run, and true with its
+ * exit status in *@status.
  */
 bool sandbox_run(const struct disk *disk, const char *const *argv, int out, uint64_t limit,
 	int *status, char **complaint, GError **error);
@@ -45,13 +47,16 @@ bool sandbox_run(const struct disk *disk, const char *const *argv, int out, uint
 /** Opens the disk or image at @path and lists its volumes. NULL on error. */
 struct disk *disk_open(const char *path, GError **error);
 void disk_free(struct disk *disk);
-/** The volume that a boot loader's text means: "hd0,msdos1", "(hd0,0)" if @from_zero, "hd0"; NULL if none. */
+/** The volume that a boot loader's text means: "hd0,msdos1", "(hd0,0)" if @from_zero, "hd0"; NULL
+ * if none. */
 struct volume *disk_volume(struct disk *disk, const char *name, bool from_zero);
-/** Text of a file. NULL when it is not there, or, with @error, when it cannot be read or is too long. */
-char *disk_read_text(struct disk *disk, const struct volume *volume, const char *path, GError **error);
+/** Text of a file. NULL when it is not there, or, with @error, when it cannot be read or is too
+ * long. */
+char *disk_read_text(
+	struct disk *disk, const struct volume *volume, const char *path, GError **error);
 /** Copies a file to the end of the descriptor @out. */
-bool disk_copy(struct disk *disk, const struct volume *volume, const char *path, int out,
-	GError **error);
+bool disk_copy(
+	struct disk *disk, const struct volume *volume, const char *path, int out, GError **error);
 
 /** A choice of the boot menu. */
 struct entry {
@@ -75,7 +80,8 @@ struct menu {
 	GHashTable *variables;
 };
 
-/** Reads the boot menu of @disk: GRUB 2, GRUB legacy or extlinux, whichever is found first. NULL on error. */
+/** Reads the boot menu of @disk: GRUB 2, GRUB legacy or extlinux, whichever is found first. NULL on
+ * error. */
 struct menu *menu_read(struct disk *disk, GError **error);
 void menu_free(struct menu *menu);
 /** The entry called @which (as menu->chosen); NULL with @error if there is none. */

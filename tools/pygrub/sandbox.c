@@ -1,7 +1,8 @@
 /*
- * Runs grub-fstest, which has GRUB's drivers for partition tables, volumes and file systems, on a disk that its
- * owner may have prepared to attack them. The process gets a root directory with nothing but its program, libraries
- * and the disk, read-only; no network; no rights; few system calls; limited memory, time and output.
+ * Runs grub-fstest, which has GRUB's drivers for partition tables, volumes and file systems, on a
+ * disk that its owner may have prepared to attack them. The process gets a root directory with
+ * nothing but its program, libraries and the disk, read-only; no network; no rights; few system
+ * calls; limited memory, time and output.
  */
 #include "pygrub.h"
 #include <errno.h>
@@ -56,13 +57,14 @@ static void show(const char *path, mode_t type)
 	if (type == S_IFDIR ? mkdir(to, 0755) : mknod(to, S_IFREG | 0444, 0))
 		give_up("prepare directories");
 	if (mount(path, to, NULL, MS_BIND, NULL) ||
-		mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
+		mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
+			NULL))
 		give_up("show directories");
 }
 
 /*
- * Puts the disk below the current directory, and returns as whom it can be read: a device node is made anew for
- * nobody; a file only its owner may read needs the owner.
+ * Puts the disk below the current directory, and returns as whom it can be read: a device node is
+ * made anew for nobody; a file only its owner may read needs the owner.
  */
 static uid_t show_disk(int tree)
 {
@@ -82,7 +84,8 @@ static uid_t show_disk(int tree)
 	return st.st_mode & S_IROTH ? NOBODY : st.st_uid;
 }
 
-/* Makes the current directory, a mount, the root. An initial RAM disk cannot be exchanged, only be covered. */
+/* Makes the current directory, a mount, the root. An initial RAM disk cannot be exchanged, only be
+ * covered. */
 static void enter_root(void)
 {
 	if (!syscall(SYS_pivot_root, ".", ".")) {
@@ -129,7 +132,8 @@ static void drop_rights(uid_t uid)
 
 	/* Without these a user 0 would get its rights back by execve(). */
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-			SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED))
+					     SECBIT_NO_SETUID_FIXUP_LOCKED |
+					     SECBIT_KEEP_CAPS_LOCKED))
 		give_up("set secure bits");
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
 		prctl(PR_CAPBSET_DROP, cap);
@@ -150,19 +154,56 @@ static void limit_resource(int resource, rlim_t value)
 static void limit_system_calls(void)
 {
 	static const int allowed[] = {
-		SCMP_SYS(execve), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(brk), SCMP_SYS(mmap),
-		SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(madvise),
-		SCMP_SYS(access), SCMP_SYS(faccessat2), SCMP_SYS(openat), SCMP_SYS(close),
-		SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(lseek),
-		SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
-		SCMP_SYS(statx), SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(readlink),
-		SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(getdents64), SCMP_SYS(uname),
-		SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address), SCMP_SYS(set_robust_list),
-		SCMP_SYS(rseq), SCMP_SYS(prlimit64), SCMP_SYS(getrandom), SCMP_SYS(futex),
-		SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-		SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
-		SCMP_SYS(getpid), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-		SCMP_SYS(fadvise64), SCMP_SYS(fcntl),
+		SCMP_SYS(execve),
+		SCMP_SYS(exit),
+		SCMP_SYS(exit_group),
+		SCMP_SYS(brk),
+		SCMP_SYS(mmap),
+		SCMP_SYS(munmap),
+		SCMP_SYS(mprotect),
+		SCMP_SYS(mremap),
+		SCMP_SYS(madvise),
+		SCMP_SYS(access),
+		SCMP_SYS(faccessat2),
+		SCMP_SYS(openat),
+		SCMP_SYS(close),
+		SCMP_SYS(read),
+		SCMP_SYS(pread64),
+		SCMP_SYS(write),
+		SCMP_SYS(writev),
+		SCMP_SYS(lseek),
+		SCMP_SYS(stat),
+		SCMP_SYS(lstat),
+		SCMP_SYS(fstat),
+		SCMP_SYS(newfstatat),
+		SCMP_SYS(statx),
+		SCMP_SYS(statfs),
+		SCMP_SYS(fstatfs),
+		SCMP_SYS(readlink),
+		SCMP_SYS(readlinkat),
+		SCMP_SYS(getcwd),
+		SCMP_SYS(getdents64),
+		SCMP_SYS(uname),
+		SCMP_SYS(arch_prctl),
+		SCMP_SYS(set_tid_address),
+		SCMP_SYS(set_robust_list),
+		SCMP_SYS(rseq),
+		SCMP_SYS(prlimit64),
+		SCMP_SYS(getrandom),
+		SCMP_SYS(futex),
+		SCMP_SYS(rt_sigaction),
+		SCMP_SYS(rt_sigprocmask),
+		SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(getuid),
+		SCMP_SYS(geteuid),
+		SCMP_SYS(getgid),
+		SCMP_SYS(getegid),
+		SCMP_SYS(getpid),
+		SCMP_SYS(clock_gettime),
+		SCMP_SYS(gettimeofday),
+		SCMP_SYS(time),
+		SCMP_SYS(fadvise64),
+		SCMP_SYS(fcntl),
 	};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int rc = filter ? 0 : -ENOMEM;
@@ -171,11 +212,11 @@ static void limit_system_calls(void)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 	/* The size of a block device. */
 	if (!rc)
-		rc = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64));
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64));
 	if (!rc)
-		rc = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, BLKSSZGET));
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			SCMP_A1(SCMP_CMP_EQ, BLKSSZGET));
 	if (!rc)
 		rc = seccomp_load(filter);
 	if (rc) {

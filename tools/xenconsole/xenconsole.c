@@ -1,6 +1,6 @@
 /*
- * Attaches the terminal to a guest's console: by xenconsoled's socket, of which there can be several users at once, or else
- * by the pseudo-terminal that xenstore names. CTRL-] leaves.
+ * Attaches the terminal to a guest's console: by xenconsoled's socket, of which there can be
+ * several users at once, or else by the pseudo-terminal that xenstore names. CTRL-] leaves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +21,13 @@
 #define ESCAPE       0x1d /* CTRL-] */
 #define WAIT_SECONDS 5    /* for a console that is about to come up */
 
-static const char usage[] = "usage: xenconsole [-t pv|serial] DOMAIN\n"
-			    "Attaches this terminal to the console of a domain, by id or name; CTRL-] leaves.\n"
-			    "  -t, --type TYPE  pv: the paravirtual console (default); serial: the emulated serial line\n"
-			    "  -h, --help       this text\n"
-			    "  -V, --version    the version\n";
+static const char usage[] =
+	"usage: xenconsole [-t pv|serial] DOMAIN\n"
+	"Attaches this terminal to the console of a domain, by id or name; CTRL-] leaves.\n"
+	"  -t, --type TYPE  pv: the paravirtual console (default); serial: the emulated serial "
+	"line\n"
+	"  -h, --help       this text\n"
+	"  -V, --version    the version\n";
 
 static struct termios saved;
 static bool raw;
@@ -204,7 +206,8 @@ static int run(const char *name, bool serial)
 	console = attach(xs, domid, serial);
 	xs_close(xs);
 	if (console < 0) {
-		fprintf(stderr, "xenconsole: domain %s has no %s console\n", name, serial ? "serial" : "pv");
+		fprintf(stderr, "xenconsole: domain %s has no %s console\n", name,
+			serial ? "serial" : "pv");
 		return 1;
 	}
 	make_raw();

@@ -35,15 +35,15 @@ struct console {
 	struct xencons_interface *ring;
 	bool granted; /* mapped by its grant */
 	struct log *log;
-	int terminal;  /* slave side, held open so that the master does not hang up; or -1 */
-	int listener;  /* socket, or -1 */
+	int terminal; /* slave side, held open so that the master does not hang up; or -1 */
+	int listener; /* socket, or -1 */
 	guint accepting;
 	char *socket_path;
 	size_t served; /* bytes in this tick */
 	bool waiting;  /* for the next tick; the event is masked */
 	bool confused; /* its ring had impossible indices, which was mentioned */
 	guint lingering;
-	unsigned age;  /* ticks since the domain died */
+	unsigned age; /* ticks since the domain died */
 };
 
 static GHashTable *consoles; /* by domid */
@@ -51,23 +51,23 @@ static GHashTable *by_port;
 static xengnttab_handle *grants;
 static guint tick;
 
-static void unlink_port(struct console *con);
-
 /* ---- Moving bytes ---- */
 
 /* How much of the guest's output may be taken now. */
 static size_t room(const struct console *con)
 {
 	size_t share = SHARE - MIN(con->served, SHARE);
-	uint64_t behind;
+	size_t limit = con->host.history.limit;
+	uint64_t unseen;
 
 	if (options.discard)
 		return share;
-	behind = con->host.history.end - viewer_slowest(&con->host);
-	return MIN(share, con->host.history.limit - MIN(behind, con->host.history.limit));
+	unseen = con->host.history.end - viewer_fastest(&con->host);
+	return MIN(share, limit - MIN(unseen, limit));
 }
 
-/* Takes output out of the ring; returns how much. The guest may change anything in it at any time. */
+/* Takes output out of the ring; returns how much. The guest may change anything in it at any time.
+ */
 static size_t take_output(struct console *con)
 {
 	struct xencons_interface *ring = con->ring;
@@ -78,7 +78,8 @@ static size_t take_output(struct console *con)
 
 	if (len > sizeof(ring->out)) {
 		if (!con->confused)
-			mention("domain %u has impossible indices in its console's ring", con->domid);
+			mention("domain %u has impossible indices in its console's ring",
+				con->domid);
 		con->confused = true;
 		__atomic_store_n(&ring->out_cons, prod, __ATOMIC_RELEASE);
 		return 0;
@@ -221,7 +222,8 @@ static void open_socket(struct console *con)
 	g_strlcpy(address.sun_path, con->socket_path, sizeof(address.sun_path));
 	unlink(con->socket_path);
 	con->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (con->listener < 0 || bind(con->listener, (struct sockaddr *)&address, sizeof(address)) ||
+	if (con->listener < 0 ||
+		bind(con->listener, (struct sockaddr *)&address, sizeof(address)) ||
 		listen(con->listener, 8)) {
 		complain("socket %s: %s", con->socket_path, g_strerror(errno));
 		return;
@@ -281,7 +283,8 @@ static bool link_port(struct console *con)
 
 	con->ring = map_ring(con);
 	if (!con->ring) {
-		complain("the console of domain %u cannot be mapped: %s", con->domid, g_strerror(errno));
+		complain("the console of domain %u cannot be mapped: %s", con->domid,
+			g_strerror(errno));
 		return false;
 	}
 	port = xenevtchn_bind_interdomain(events, con->domid, con->remote);
@@ -380,7 +383,8 @@ void console_update(uint32_t domid)
 	serve(con);
 }
 
-/* Whether every connection has seen everything. The terminal's reader, if it has one, gets a while. */
+/* Whether every connection has seen everything. The terminal's reader, if it has one, gets a while.
+ */
 static bool is_done(const struct console *con)
 {
 	if (con->age < TERMINAL_LINGERS)
@@ -400,7 +404,10 @@ static gboolean on_linger(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The domain is gone: its last words are taken, its page and port let go at once, the viewers when they are done. */
+/*
+ * The domain is gone: its last words are taken, its page and port let go at once, the viewers when
+ * they are done.
+ */
 static void bury(struct console *con)
 {
 	mention("domain %u is gone", con->domid);
@@ -431,7 +438,8 @@ void console_keep_only(const GArray *alive)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct console *con = value;
 
-		if (!con->lingering && !bsearch(&con->domid, alive->data, alive->len, sizeof(uint32_t), compare_ids))
+		if (!con->lingering && !bsearch(&con->domid, alive->data, alive->len,
+					       sizeof(uint32_t), compare_ids))
 			bury(con);
 	}
 }

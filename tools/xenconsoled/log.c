@@ -86,7 +86,8 @@ static void append_stamped(struct log *log, GString *out, const char *data, size
 	char stamp[32];
 	struct tm tm;
 	time_t now = time(NULL);
-	size_t stamp_len = strftime(stamp, sizeof(stamp), "[%Y-%m-%d %H:%M:%S] ", localtime_r(&now, &tm));
+	size_t stamp_len =
+		strftime(stamp, sizeof(stamp), "[%Y-%m-%d %H:%M:%S] ", localtime_r(&now, &tm));
 
 	while (len) {
 		const char *newline = memchr(data, '\n', len);

@@ -59,7 +59,8 @@ static bool pass_on(struct viewer *viewer)
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 {
 	struct viewer *viewer = data;
-	ssize_t n = read(fd, viewer->typed + viewer->typed_len, sizeof(viewer->typed) - viewer->typed_len);
+	ssize_t n = read(
+		fd, viewer->typed + viewer->typed_len, sizeof(viewer->typed) - viewer->typed_len);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return G_SOURCE_CONTINUE;
@@ -132,11 +133,11 @@ void viewer_wake_all(struct viewer_host *host)
 		wake(l->data);
 }
 
-uint64_t viewer_slowest(const struct viewer_host *host)
+uint64_t viewer_fastest(const struct viewer_host *host)
 {
-	uint64_t slowest = host->history.end;
+	uint64_t fastest = MAX(host->seen, host->history.start);
 
 	for (GList *l = host->viewers; l; l = l->next)
-		slowest = MIN(slowest, ((struct viewer *)l->data)->pos);
-	return slowest;
+		fastest = MAX(fastest, ((struct viewer *)l->data)->pos);
+	return fastest;
 }

@@ -130,17 +130,21 @@ static bool parse_options(int argc, char **argv)
 	g_autofree char *log = NULL, *stamp = NULL, *overflow = NULL;
 	const GOptionEntry entries[] = {
 		{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Say more", NULL },
-		{ "interactive", 'i', 0, G_OPTION_ARG_NONE, &interactive, "Stay in the foreground", NULL },
-		{ "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Tell the version and end", NULL },
-		{ "log", 0, 0, G_OPTION_ARG_STRING, &log, "What to log (none)", "none|guest|hv|all" },
-		{ "timestamp", 't', 0, G_OPTION_ARG_STRING, &stamp, "Time before each line of (none)",
+		{ "interactive", 'i', 0, G_OPTION_ARG_NONE, &interactive, "Stay in the foreground",
+			NULL },
+		{ "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Tell the version and end",
+			NULL },
+		{ "log", 0, 0, G_OPTION_ARG_STRING, &log, "What to log (none)",
 			"none|guest|hv|all" },
-		{ "log-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.log_dir, "Where logs go (" LOGDIR "/console)",
-			"DIR" },
+		{ "timestamp", 't', 0, G_OPTION_ARG_STRING, &stamp,
+			"Time before each line of (none)", "none|guest|hv|all" },
+		{ "log-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.log_dir,
+			"Where logs go (" LOGDIR "/console)", "DIR" },
 		{ "pid-file", 0, 0, G_OPTION_ARG_FILENAME, &options.pid_file,
 			"File for the process id (" RUNDIR "/xenconsoled.pid)", "FILE" },
 		{ "overflow-data", 'o', 0, G_OPTION_ARG_STRING, &overflow,
-			"What nobody watches beyond a console's limit: forget the oldest, or let the guest wait (discard)",
+			"What nobody watches beyond a console's limit: forget the oldest, or let "
+			"the guest wait (discard)",
 			"discard|keep" },
 		{ NULL },
 	};
@@ -221,8 +225,9 @@ static bool open_handles(void)
 }
 
 /*
- * Into the background. The parent ends when the child is ready, or has failed. Everything is opened in the child: buffers of
- * hypercalls do not go to children. Returns the descriptor on which the child says that it is ready.
+ * Into the background. The parent ends when the child is ready, or has failed. Everything is opened
+ * in the child: buffers of hypercalls do not go to children. Returns the descriptor on which the
+ * child says that it is ready.
  */
 static int go_to_background(void)
 {

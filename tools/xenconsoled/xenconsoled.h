@@ -1,10 +1,11 @@
 /*
  * xenconsoled: the consoles of all guests.
  *
- * One thread, one GLib main loop. A struct console for each domain moves bytes between the ring page that the domain shares
- * (public/io/console.h) and its viewers; what it has written is kept up to a limit. A viewer is the pseudo-terminal that
- * xenstore names, or a connection to the console's socket; each has its own place in what is kept, so that any number of
- * them see everything. A domain that writes faster than its share is not looked at until the next tick.
+ * One thread, one GLib main loop. A struct console for each domain moves bytes between the ring
+ * page that the domain shares (public/io/console.h) and its viewers; what it has written is kept up
+ * to a limit. A viewer is the pseudo-terminal that xenstore names, or a connection to the console's
+ * socket; each has its own place in what is kept, so that any number of them see everything. A
+ * domain that writes faster than its share is not looked at until the next tick.
  */
 #ifndef XENCONSOLED_H
 #define XENCONSOLED_H
@@ -21,7 +22,7 @@ struct options {
 	bool verbose, foreground;
 	bool log_guests, log_hypervisor;
 	bool stamp_guests, stamp_hypervisor; /* time before each line of a log */
-	bool discard;                        /* what does not fit: forget the oldest, or let the guest wait */
+	bool discard; /* what does not fit: forget the oldest, or let the guest wait */
 	char *log_dir, *pid_file;
 };
 extern struct options options;
@@ -46,7 +47,10 @@ void refresh_domains(void);
 /* A log file; NULL stands for one that is not wanted. */
 struct log;
 
-/** Opens @name.log in the log directory for appending; NULL if it cannot, which is complained of once. */
+/**
+ * Opens @name.log in the log directory for appending; NULL if it cannot, which is complained of
+ * once.
+ */
 struct log *log_open(const char *name, bool stamp);
 
 /** Appends. A full disk loses what does not fit, and is complained of once. */
@@ -80,7 +84,10 @@ size_t history_peek(const struct history *history, uint64_t *pos, const char **d
 
 /* ---- console.c ---- */
 
-/** Makes a console for domain @domid if it has none yet and is ready for one; takes in changes of its nodes. */
+/**
+ * Makes a console for domain @domid if it has none yet and is ready for one; takes in changes of
+ * its nodes.
+ */
 void console_update(uint32_t domid);
 
 /** Lets go of the consoles of domains that are not in @alive (of uint32_t, sorted). */
@@ -111,14 +118,17 @@ struct viewer_host {
 	size_t (*type)(struct viewer_host *host, const char *data, size_t len);
 };
 
-/** A viewer on descriptor @fd, which becomes its own, from position @pos on. @permanent: a pseudo-terminal. */
+/**
+ * A viewer on descriptor @fd, which becomes its own, from position @pos on. @permanent: a
+ * pseudo-terminal.
+ */
 struct viewer *viewer_new(struct viewer_host *host, int fd, bool permanent, uint64_t pos);
 
 /** There is more to show, or room for what was typed. */
 void viewer_wake_all(struct viewer_host *host);
 
-/** Where the last of the viewers is. */
-uint64_t viewer_slowest(const struct viewer_host *host);
+/** Up to where anybody has seen the console. */
+uint64_t viewer_fastest(const struct viewer_host *host);
 
 void viewer_free(struct viewer *viewer);
 

@@ -97,7 +97,10 @@ static bool open_log(GError **error)
 	if (!log_level_parse(g_getenv("XEND_DEBUG") ? "DEBUG" : name, &level))
 		return fail(error, "loglevel: there is no level %s", name), false;
 	g_mkdir_with_parents(directory, 0755);
-	return log_open(path, level, error);
+	if (!log_open(path, level, error))
+		return false;
+	options_report();
+	return true;
 }
 
 static void *quit(void *unused)

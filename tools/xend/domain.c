@@ -303,28 +303,28 @@ void domain_publish(struct domain *domain)
 
 bool domain_set_identity(struct domain *domain, const char *name, const char *uuid, GError **error)
 {
+	/* The arguments may be the domain's own. */
+	char *copies[] = { g_strdup(name), g_strdup(uuid), g_strdup(name), g_strdup(uuid) };
+	char **places[] = { &domain->name, &domain->uuid, &domain->config->name, &domain->config->uuid };
 	struct domain *other;
+	bool taken;
 
 	g_mutex_lock(&registry);
 	other = find_name(name);
 	if (!other || other == domain)
 		other = find_uuid(uuid);
-	if (!other || other == domain) {
-		other = NULL;
-		g_free(domain->name);
-		g_free(domain->uuid);
-		domain->name = g_strdup(name);
-		domain->uuid = g_strdup(uuid);
+	taken = other && other != domain;
+	if (taken)
+		fail(error, "a domain named %s exists already", name);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(places); i++) {
+		g_free(taken ? copies[i] : *places[i]);
+		if (!taken)
+			*places[i] = copies[i];
 	}
 	g_mutex_unlock(&registry);
-	if (other)
-		return fail(error, "a domain named %s exists already", name), false;
-	g_free(domain->config->name);
-	g_free(domain->config->uuid);
-	domain->config->name = g_strdup(name);
-	domain->config->uuid = g_strdup(uuid);
-	domain_publish(domain);
-	return true;
+	if (!taken)
+		domain_publish(domain);
+	return !taken;
 }
 
 bool domain_refuse_zero(struct domain *domain, GError **error)

@@ -70,8 +70,8 @@ typedef struct domain locked_domain;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(locked_domain, domain_unlock_unref)
 
 /*
- * Adds a domain that is halted; takes @config over. Fails if name or uuid are in use. The caller gets it locked and
- * with a reference.
+ * Adds a domain that is halted; takes @config over in any case. Fails if name or uuid are in use. The caller gets it
+ * locked and with a reference.
  */
 struct domain *domain_add(struct config *config, bool managed, GError **error);
 /* Takes it out. The caller holds the lock. */

@@ -148,11 +148,9 @@ static void rename_restart(struct domain *domain)
 		domain_set_started(next, 0, count);
 	if (next && domain_build(next, &error) && domain_unpause(next, &error))
 		return;
-	log_error("domain %s: not restarted: %s", config->name, error->message);
+	log_error("what follows domain %s: not started: %s", domain->name, error->message);
 	if (next)
 		domain_end(next, false);
-	else
-		config_free(config);
 }
 
 static enum action action_for(struct domain *domain, unsigned int reason)
@@ -230,7 +228,7 @@ void adopt_foreign(int domid, const char *uuid)
 	g_autofree char *name = store_read("/local/domain/%d/name", domid);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(locked_domain) domain = NULL;
-	g_autoptr(config_t) config = NULL;
+	struct config *config;
 	g_autoptr(GVariant) sxp = NULL;
 	g_autofree char *spare = g_strdup_printf("domain-%d", domid);
 
@@ -246,7 +244,6 @@ void adopt_foreign(int domid, const char *uuid)
 		log_warning("domain %d is none of ours, and not shown: %s", domid, error->message);
 		return;
 	}
-	config = NULL;
 	domain_set_foreign(domain);
 	domain_set_domid(domain, domid);
 	domain_set_phase(domain, PHASE_RUNNING);

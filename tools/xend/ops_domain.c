@@ -137,8 +137,6 @@ static struct domain *add(GVariant *sxp, bool managed, GError **error)
 	struct config *config = config_parse(sxp, error);
 	struct domain *domain = config ? domain_add(config, managed, error) : NULL;
 
-	if (config && !domain)
-		config_free(config);
 	if (domain && !check_devices(domain, error)) {
 		domain_remove(domain);
 		domain_unlock_unref(domain);

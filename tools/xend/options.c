@@ -81,6 +81,8 @@ static const struct option options[] = {
 
 static GMutex lock;
 static GVariant *values[G_N_ELEMENTS(options)];
+/* What is to be reported of the file. Used in the main thread alone. */
+static GPtrArray *notes;
 
 const char *run_dir(void)
 {
@@ -137,6 +139,20 @@ static GVariant *value_of(const struct option *option, GVariant *setting, GError
 	return g_variant_ref_sink(g_variant_new_string(text));
 }
 
+static void note(const char *name, const char *what)
+{
+	if (!notes)
+		notes = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_add(notes, g_strdup_printf("option %s: %s", name, what));
+}
+
+void options_report(void)
+{
+	for (unsigned int i = 0; notes && i < notes->len; i++)
+		log_warning("xend-config.sxp: %s", (char *)notes->pdata[i]);
+	g_clear_pointer(&notes, g_ptr_array_unref);
+}
+
 static bool take_setting(GVariant *setting, GVariant **read, GError **error)
 {
 	g_autofree char *name = sxp_nth_text(setting, 0);
@@ -146,11 +162,11 @@ static bool take_setting(GVariant *setting, GVariant **read, GError **error)
 	if (!name)
 		return fail(error, "a setting must be (OPTION VALUE)"), false;
 	if (index < 0) {
-		log_warning("xend-config.sxp: there is no option %s", name);
+		note(name, "there is no such option");
 		return true;
 	}
 	if (options[index].unused)
-		log_info("xend-config.sxp: option %s is accepted, but has no effect", name);
+		note(name, "accepted, but without effect");
 	value = value_of(&options[index], setting, error);
 	if (!value)
 		return false;

@@ -9,10 +9,13 @@
 #include <stdbool.h>
 
 /*
- * Reads the file at @path and replaces all values; a file that does not exist gives the defaults. What is unknown, or
- * without effect here, is logged. On an error the former values stay.
+ * Reads the file at @path and replaces all values; a file that does not exist gives the defaults. On an error the former
+ * values stay.
  */
 bool options_read(const char *path, GError **error);
+
+/* Logs what was unknown, or without effect here, when the file was read; the log itself depends on what is in it. */
+void options_report(void);
 
 /* Where sockets and files with process ids are: the environment's XEND_RUNDIR, or /run/xend. */
 const char *run_dir(void);

@@ -11,8 +11,8 @@
 #include "log.h"
 #include "options.h"
 
-/* Where Debian's qemu-system-xen has it, then names to look for in PATH. */
-static const char *const programs[] = { "/usr/libexec/xen-qemu-system-i386",
+/* The classic name, for one's own; where Debian's qemu-system-xen has it; names to look for in PATH. */
+static const char *const programs[] = { LIBEXECDIR "/bin/qemu-dm", "/usr/libexec/xen-qemu-system-i386",
 	"/usr/lib/xen-4.17/bin/qemu-system-i386", "qemu-system-i386", "qemu-system-x86_64" };
 
 #define STOP_SECONDS 10

@@ -189,18 +189,22 @@ static void on_tree(SoupServer *server, SoupServerMessage *message, const char *
 		begin(server, message, do_tree);
 }
 
+/* Without reading the rest of it, which libsoup would do before it answers. */
 static void refuse(SoupServerMessage *message)
 {
-	soup_server_message_set_status(message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, NULL);
-	soup_message_headers_append(
-		soup_server_message_get_response_headers(message), "Connection", "close");
+	static const char text[] = "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n"
+				   "Content-Length: 0\r\n\r\n";
+	g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
+
+	g_output_stream_write(g_io_stream_get_output_stream(stream), text, strlen(text), NULL, NULL);
+	g_io_stream_close(stream, NULL, NULL);
 }
 
 /* Nobody shall fill our memory by sending without end. */
 static void on_chunk(SoupServerMessage *message, GBytes *chunk, void *unused)
 {
 	if (soup_server_message_get_request_body(message)->length > XENRPC_MAX_BYTES)
-		g_socket_close(soup_server_message_get_socket(message), NULL);
+		refuse(message);
 }
 
 static void on_headers(SoupServer *server, SoupServerMessage *message, const char *path,
@@ -214,6 +218,18 @@ static void on_headers(SoupServer *server, SoupServerMessage *message, const cha
 		g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), NULL);
 }
 
+static void on_nowhere(SoupServer *server, SoupServerMessage *message, const char *path,
+	GHashTable *query, void *unused)
+{
+	soup_server_message_set_status(message, SOUP_STATUS_NOT_FOUND, NULL);
+}
+
+static void add_place(SoupServer *server, const char *path, SoupServerCallback function)
+{
+	soup_server_add_early_handler(server, path, on_headers, NULL, NULL);
+	soup_server_add_handler(server, path, function, NULL, NULL);
+}
+
 static SoupServer *new_server(bool rpc, bool tree, const char *cert, const char *key, GError **error)
 {
 	g_autoptr(GTlsCertificate) certificate = NULL;
@@ -225,11 +241,11 @@ static SoupServer *new_server(bool rpc, bool tree, const char *cert, const char 
 			return NULL;
 	}
 	server = soup_server_new("server-header", "xend ", "tls-certificate", certificate, NULL);
-	soup_server_add_early_handler(server, NULL, on_headers, NULL, NULL);
+	add_place(server, NULL, on_nowhere);
 	if (rpc)
-		soup_server_add_handler(server, "/RPC2", on_rpc, NULL, NULL);
+		add_place(server, "/RPC2", on_rpc);
 	if (tree)
-		soup_server_add_handler(server, "/xend", on_tree, NULL, NULL);
+		add_place(server, "/xend", on_tree);
 	return server;
 }
 

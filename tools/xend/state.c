@@ -1,6 +1,7 @@
 #include "state.h"
 
 #include <glib/gstdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -152,7 +153,7 @@ static bool load_state(const char *path, GError **error)
 {
 	g_autoptr(GVariant) state = read_file(path, error), sxp = NULL;
 	g_autoptr(locked_domain) domain = NULL;
-	g_autoptr(config_t) config = NULL;
+	struct config *config;
 	enum phase phase;
 
 	if (!state)
@@ -166,7 +167,6 @@ static bool load_state(const char *path, GError **error)
 	domain = domain_add(config, number(state, "managed"), error);
 	if (!domain)
 		return false;
-	config = NULL;
 	restore(domain, state, phase);
 	return true;
 }
@@ -185,10 +185,25 @@ static bool load_managed(const char *path, GError **error)
 		domain_set_managed(known, true);
 		return true;
 	}
-	domain = domain_add(config, true, error);
-	if (domain)
-		config = NULL;
+	domain = domain_add(g_steal_pointer(&config), true, error);
 	return domain;
+}
+
+/* Half-written files, which were to replace others when xend was killed: "NAME.sxp.XXXXXX". */
+static void remove_drafts(const char *directory)
+{
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(directory, name, NULL);
+		const char *draft = strstr(name, ".sxp.");
+
+		if (draft && strlen(draft) == strlen(".sxp.XXXXXX"))
+			unlink(path);
+		else if (g_file_test(path, G_FILE_TEST_IS_DIR))
+			remove_drafts(path);
+	}
 }
 
 static void load_each(const char *option, bool (*load)(const char *path, GError **error),
@@ -198,6 +213,7 @@ static void load_each(const char *option, bool (*load)(const char *path, GError 
 	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
 	const char *name;
 
+	remove_drafts(directory);
 	while (dir && (name = g_dir_read_name(dir))) {
 		g_autofree char *path = g_build_filename(directory, name, below, NULL);
 		g_autofree char *aside = g_strconcat(path, ".bad", NULL);

@@ -63,6 +63,10 @@ struct node *node_nearest(struct node *root, const char *path, size_t len, size_
 /** The node, or NULL. */
 struct node *node_find(struct node *root, const char *path, size_t len);
 
+/** The node, which must exist, and the one above it; NULL for the root. */
+struct node *node_find_parent(struct node *root, const char *path, size_t len,
+			      struct node **parent);
+
 /** The node, which must exist, after making it and all above it this tree's own, ready to be altered. */
 struct node *node_own(struct node **root, const char *path, size_t len);
 

@@ -56,15 +56,16 @@ static bool parse_domid(const char *text, unsigned *domid)
 	return true;
 }
 
-static bool path_char(char c)
-{
-	return g_ascii_isalnum(c) || c == '-' || c == '/' || c == '_' || c == '@';
-}
+static const bool path_char[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+	['-'] = true,	      ['/'] = true,	    ['_'] = true,
+	['@'] = true,
+};
 
 static bool valid_path(const char *path, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!path_char(path[i]) || (path[i] == '/' && i + 1 < len && path[i + 1] == '/'))
+		if (!path_char[(unsigned char)path[i]] || (path[i] == '/' && i + 1 < len && path[i + 1] == '/'))
 			return false;
 	return len && (path[len - 1] != '/' || len == 1);
 }

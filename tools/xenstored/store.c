@@ -108,13 +108,11 @@ int store_get(const struct view *view, const struct domain *who, const char *pat
 /* After a change of a node: what the store does at once. */
 static void changed(const struct view *view, const char *path, size_t len)
 {
-	struct node *node, *parent = NULL;
+	struct node *node, *parent;
 
-	if (view->transaction)
+	if (view->transaction || !watch_count)
 		return;
-	node = node_find(store_root, path, len);
-	if (len)
-		parent = node_find(store_root, path, path_parent(path, len));
+	node = node_find_parent(store_root, path, len, &parent);
 	event_changed(path, len, node->perms, parent ? parent->perms : NULL);
 }
 

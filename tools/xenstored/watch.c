@@ -9,7 +9,19 @@
 GHashTable *special_perms;
 unsigned watch_count;
 
-static GHashTable *by_path; /* path to GPtrArray of struct watch */
+/* A path or the beginning of one; the hash of a beginning is known on the way to the hash of the whole. */
+struct key {
+	guint hash, len;
+	const char *path;
+};
+
+/* The watches of one path. */
+struct place {
+	struct key key;
+	GPtrArray *watches; /* struct watch */
+};
+
+static GHashTable *places; /* struct key to struct place */
 
 /* An event that waits for its request to be answered. */
 struct event {
@@ -34,9 +46,58 @@ static void account(const struct watch *watch, int sign)
 	watch_count += sign;
 }
 
-static void free_list(gpointer list)
+static void add_to_hash(struct key *key, char c)
 {
-	g_ptr_array_free(list, TRUE);
+	key->hash = key->hash * 33 + (unsigned char)c;
+	key->len++;
+}
+
+static struct key key_of(const char *path)
+{
+	struct key key = { .path = path };
+
+	while (path[key.len])
+		add_to_hash(&key, path[key.len]);
+	return key;
+}
+
+static guint key_hash(gconstpointer key)
+{
+	return ((const struct key *)key)->hash;
+}
+
+static gboolean key_equal(gconstpointer a, gconstpointer b)
+{
+	const struct key *left = a, *right = b;
+
+	return left->len == right->len && !memcmp(left->path, right->path, left->len);
+}
+
+static struct place *place_of(const char *path)
+{
+	struct key key = key_of(path);
+
+	return places ? g_hash_table_lookup(places, &key) : NULL;
+}
+
+static struct place *place_new(const char *path)
+{
+	struct place *place = g_new(struct place, 1);
+
+	if (!places)
+		places = g_hash_table_new(key_hash, key_equal);
+	place->key = key_of(g_strdup(path));
+	place->watches = g_ptr_array_new();
+	g_hash_table_insert(places, &place->key, place);
+	return place;
+}
+
+static void place_free(struct place *place)
+{
+	g_hash_table_remove(places, &place->key);
+	g_ptr_array_free(place->watches, TRUE);
+	g_free((char *)place->key.path);
+	g_free(place);
 }
 
 static void watch_free(struct watch *watch)
@@ -55,10 +116,10 @@ static void send_event(const struct watch *watch, const char *path)
 
 static struct watch *find(const struct conn *conn, const char *path, const char *token)
 {
-	GPtrArray *list = by_path ? g_hash_table_lookup(by_path, path) : NULL;
+	const struct place *place = place_of(path);
 
-	for (unsigned i = 0; list && i < list->len; i++) {
-		struct watch *watch = list->pdata[i];
+	for (unsigned i = 0; place && i < place->watches->len; i++) {
+		struct watch *watch = place->watches->pdata[i];
 
 		if (watch->conn == conn && !strcmp(watch->token, token))
 			return watch;
@@ -69,10 +130,8 @@ static struct watch *find(const struct conn *conn, const char *path, const char 
 int watch_add(struct conn *conn, const char *path, size_t relative, const char *token)
 {
 	struct watch *watch;
-	GPtrArray *list;
+	struct place *place;
 
-	if (!by_path)
-		by_path = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_list);
 	if (find(conn, path, token))
 		return EEXIST;
 	if (!domain_privileged(conn->domain) &&
@@ -81,12 +140,10 @@ int watch_add(struct conn *conn, const char *path, size_t relative, const char *
 		return E2BIG;
 	watch = g_new(struct watch, 1);
 	*watch = (struct watch){ conn, g_strdup(path), g_strdup(token), relative };
-	list = g_hash_table_lookup(by_path, path);
-	if (!list) {
-		list = g_ptr_array_new();
-		g_hash_table_insert(by_path, g_strdup(path), list);
-	}
-	g_ptr_array_add(list, watch);
+	place = place_of(path);
+	if (!place)
+		place = place_new(path);
+	g_ptr_array_add(place->watches, watch);
 	g_ptr_array_add(conn->watches, watch);
 	account(watch, 1);
 	conn_after_reply(conn, path + relative, token);
@@ -95,11 +152,11 @@ int watch_add(struct conn *conn, const char *path, size_t relative, const char *
 
 static void unlink_watch(struct watch *watch)
 {
-	GPtrArray *list = g_hash_table_lookup(by_path, watch->path);
+	struct place *place = place_of(watch->path);
 
-	g_ptr_array_remove(list, watch);
-	if (!list->len)
-		g_hash_table_remove(by_path, watch->path);
+	g_ptr_array_remove(place->watches, watch);
+	if (!place->watches->len)
+		place_free(place);
 	account(watch, -1);
 	watch_free(watch);
 }
@@ -160,7 +217,7 @@ static void removed_below(GString *path, struct node *node)
 		g_string_append_c(path, '/');
 		g_string_append_len(path, kid->name, kid->name_len);
 		removed_below(path, kid);
-		if (g_hash_table_contains(by_path, path->str))
+		if (place_of(path->str))
 			add_event(path->str, path->len, kid->perms, node->perms, true);
 		g_string_truncate(path, len);
 	}
@@ -214,13 +271,13 @@ static bool may_see(const struct watch *watch, const struct event *event)
 }
 
 /* Delivers to the watches of one path, which is the event's own or one above it. */
-static void deliver(const char *path, const struct event *event)
+static void deliver(const struct key *key, const struct event *event)
 {
-	GPtrArray *list = g_hash_table_lookup(by_path, path);
+	const struct place *place = g_hash_table_lookup(places, key);
 	bool special = event->path[0] == '@';
 
-	for (unsigned i = 0; list && i < list->len; i++) {
-		const struct watch *watch = list->pdata[i];
+	for (unsigned i = 0; place && i < place->watches->len; i++) {
+		const struct watch *watch = place->watches->pdata[i];
 
 		if (may_see(watch, event))
 			send_event(watch, special ? watch->path : event->path);
@@ -229,16 +286,17 @@ static void deliver(const char *path, const struct event *event)
 
 static void deliver_all(const struct event *event)
 {
-	char *path = g_strdup(event->path), *slash;
+	struct key key = { .path = event->path };
 
-	deliver(path, event);
-	while (!event->exact && (slash = strrchr(path, '/')) && slash > path) {
-		*slash = 0;
-		deliver(path, event);
+	for (const char *at = event->path; *at; at++) {
+		/* The path above; that of the root is the slash itself. */
+		if (*at == '/' && at > event->path && !event->exact)
+			deliver(&key, event);
+		add_to_hash(&key, *at);
+		if (at == event->path && *at == '/' && at[1] && !event->exact)
+			deliver(&key, event);
 	}
-	if (!event->exact && path[0] == '/' && path[1])
-		deliver("/", event);
-	g_free(path);
+	deliver(&key, event);
 }
 
 void events_send(void)
@@ -246,7 +304,7 @@ void events_send(void)
 	struct event *event;
 
 	while ((event = g_queue_pop_head(&pending))) {
-		if (by_path)
+		if (watch_count)
 			deliver_all(event);
 		perms_unref(event->perms);
 		perms_unref(event->parent);

@@ -1,6 +1,7 @@
 /* xentop's command line, and its batch mode. */
 #include "xentop.h"
 #include <errno.h>
+#include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,21 +9,24 @@
 
 static struct options options;
 static double delay = 3;
-static int iterations;
-static gboolean batch, version, help, nets, disks, vcpus, repeat_header, full_name;
+static unsigned iterations;
+static bool batch;
 
-static const GOptionEntry entries[] = {
-	{ "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this help", NULL },
-	{ "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Show the version", NULL },
-	{ "delay", 'd', 0, G_OPTION_ARG_DOUBLE, &delay, "Time between samples (3)", "SECONDS" },
-	{ "networks", 'n', 0, G_OPTION_ARG_NONE, &nets, "Show NICs of each domain", NULL },
-	{ "vbds", 'x', 0, G_OPTION_ARG_NONE, &disks, "Show disks of each domain", NULL },
-	{ "repeat-header", 'r', 0, G_OPTION_ARG_NONE, &repeat_header, "Repeat the header before each domain", NULL },
-	{ "vcpus", 'v', 0, G_OPTION_ARG_NONE, &vcpus, "Show virtual CPUs of each domain", NULL },
-	{ "batch", 'b', 0, G_OPTION_ARG_NONE, &batch, "Print lines instead of drawing a screen", NULL },
-	{ "iterations", 'i', 0, G_OPTION_ARG_INT, &iterations, "End after this many samples", "NUMBER" },
-	{ "full-name", 'f', 0, G_OPTION_ARG_NONE, &full_name, "Do not shorten names", NULL },
-	{ NULL }
+static const struct {
+	struct option option; /* val: the letter */
+	const char *arg, *help;
+} table[] = {
+	{ { "help", no_argument, NULL, 'h' }, "", "Show this help" },
+	{ { "version", no_argument, NULL, 'V' }, "", "Show the version" },
+	{ { "delay", required_argument, NULL, 'd' }, "=SECONDS", "Time between samples (3)" },
+	{ { "networks", no_argument, NULL, 'n' }, "", "Show NICs of each domain" },
+	{ { "vbds", no_argument, NULL, 'x' }, "", "Show disks of each domain" },
+	{ { "repeat-header", no_argument, NULL, 'r' }, "", "Repeat the header before each domain" },
+	{ { "vcpus", no_argument, NULL, 'v' }, "", "Show virtual CPUs of each domain" },
+	{ { "batch", no_argument, NULL, 'b' }, "", "Print lines instead of drawing a screen" },
+	{ { "iterations", required_argument, NULL, 'i' }, "=NUMBER",
+		"End after this many samples" },
+	{ { "full-name", no_argument, NULL, 'f' }, "", "Do not shorten names" },
 };
 
 static void print_line(void *data, const char *text, int highlight)
@@ -60,32 +64,80 @@ static int batch_run(void)
 	return 0;
 }
 
-/* Returns false after a message. */
-static bool parse(int *argc, char ***argv)
+static void print_help(void)
 {
-	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-	g_autoptr(GError) error = NULL;
+	puts("Usage: xentop [OPTION]...\nWatches what domains use.\n");
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		g_autofree char *name = g_strconcat(table[i].option.name, table[i].arg, NULL);
 
-	g_option_context_set_summary(context, "Watches what domains use.");
-	g_option_context_set_help_enabled(context, FALSE);
-	g_option_context_add_main_entries(context, entries, NULL);
-	if (!g_option_context_parse(context, argc, argv, &error))
-		fprintf(stderr, "xentop: %s\n", error->message);
-	else if (*argc > 1)
-		fprintf(stderr, "xentop: '%s' is no option\n", (*argv)[1]);
-	else if (!(delay >= 0.1 && delay <= 3600))
-		fprintf(stderr, "xentop: delay must be from 0.1 to 3600 seconds\n");
-	else if (iterations < 0)
-		fprintf(stderr, "xentop: number of iterations must not be negative\n");
-	else {
-		if (help) {
-			g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
-
-			fputs(text, stdout);
-		}
-		return true;
+		printf("  -%c, --%-20s %s\n", table[i].option.val, name, table[i].help);
 	}
+}
+
+static bool set_number(const char *text, double min, double max, double *number)
+{
+	char *end;
+
+	*number = g_ascii_strtod(text, &end);
+	if (end != text && !*end && *number >= min && *number <= max)
+		return true;
+	fprintf(stderr, "xentop: '%s' is no number from %g to %g\n", text, min, max);
 	return false;
+}
+
+/* Takes one option. Returns the exit code if there is nothing more to do, or -1. */
+static int take_option(int letter)
+{
+	bool *const flags[] = { ['n'] = &options.nets,
+		['x'] = &options.disks,
+		['v'] = &options.vcpus,
+		['r'] = &options.repeat_header,
+		['f'] = &options.full_name,
+		['b'] = &batch };
+	double number;
+
+	switch (letter) {
+	case 'h':
+		print_help();
+		return 0;
+	case 'V':
+		puts("xentop (Xenith) " XENITH_VERSION);
+		return 0;
+	case 'd':
+		return set_number(optarg, 0.1, 3600, &delay) ? -1 : 2;
+	case 'i':
+		if (!set_number(optarg, 0, 1e9, &number))
+			return 2;
+		iterations = number;
+		return -1;
+	case '?':
+		return 2;
+	default:
+		*flags[letter] = true;
+		return -1;
+	}
+}
+
+/* Returns the exit code if there is nothing more to do, or -1. */
+static int parse(int argc, char **argv)
+{
+	struct option longs[G_N_ELEMENTS(table) + 1] = { 0 };
+	char letters[3 * G_N_ELEMENTS(table)] = "", *end = letters;
+	int letter, code = -1;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		longs[i] = table[i].option;
+		*end++ = table[i].option.val;
+		if (table[i].option.has_arg)
+			*end++ = ':';
+	}
+	while (code < 0 && (letter = getopt_long(argc, argv, letters, longs, NULL)) != -1)
+		code = take_option(letter);
+	if (code < 0 && optind < argc) {
+		fprintf(stderr, "xentop: '%s' is no option\n", argv[optind]);
+		code = 2;
+	}
+	return code;
 }
 
 int main(int argc, char **argv)
@@ -93,17 +145,9 @@ int main(int argc, char **argv)
 	int code;
 
 	setlocale(LC_CTYPE, "");
-	g_set_prgname("xentop");
-	if (!parse(&argc, &argv))
-		return 2;
-	if (help)
-		return 0;
-	if (version) {
-		puts("xentop (Xenith) " XENITH_VERSION);
-		return 0;
-	}
-	options = (struct options){ .nets = nets, .disks = disks, .vcpus = vcpus, .repeat_header = repeat_header,
-		.full_name = full_name };
+	code = parse(argc, argv);
+	if (code >= 0)
+		return code;
 	if (!batch && !isatty(STDOUT_FILENO)) {
 		fprintf(stderr, "xentop: this is no terminal; use --batch\n");
 		return 2;

@@ -24,7 +24,9 @@ static void put_line(void *data, const char *text, int highlight)
 
 	if (view->row >= view->last)
 		return;
-	part = view->left < length ? g_utf8_substring(text, view->left, MIN(length, view->left + COLS)) : g_strdup("");
+	part = view->left < length
+		       ? g_utf8_substring(text, view->left, MIN(length, view->left + COLS))
+		       : g_strdup("");
 	if (highlight == 1)
 		attron(A_REVERSE);
 	mvaddstr(view->row++, 0, part);

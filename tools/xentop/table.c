@@ -22,7 +22,9 @@ static uint64_t sum_disks(const struct domain *domain, size_t offset)
 	uint64_t sum = 0;
 
 	for (guint i = 0; i < domain->disks->len; i++)
-		sum += *(const uint64_t *)((const char *)&g_array_index(domain->disks, struct disk, i) + offset);
+		sum += *(const uint64_t *)((const char *)&g_array_index(
+						   domain->disks, struct disk, i) +
+					   offset);
 	return sum;
 }
 
@@ -32,22 +34,58 @@ static double share(const struct sample *sample, uint64_t kb)
 }
 
 /* Numbers by which columns are shown and sorted. */
-static double cpu_sec(const struct sample *s, const struct domain *d) { return d->cpu_ns / 1000000000; }
-static double cpu_percent(const struct sample *s, const struct domain *d) { return d->percent; }
-static double mem(const struct sample *s, const struct domain *d) { return d->mem_kb; }
-static double mem_percent(const struct sample *s, const struct domain *d) { return share(s, d->mem_kb); }
-static double max_mem(const struct sample *s, const struct domain *d) { return d->max_kb; }
-static double max_percent(const struct sample *s, const struct domain *d) { return share(s, d->max_kb); }
-static double vcpus(const struct sample *s, const struct domain *d) { return d->vcpus_online; }
-static double nets(const struct sample *s, const struct domain *d) { return d->nics->len; }
-static double net_tx(const struct sample *s, const struct domain *d) { return sum_nics(d, true) / 1024; }
-static double net_rx(const struct sample *s, const struct domain *d) { return sum_nics(d, false) / 1024; }
-static double disks(const struct sample *s, const struct domain *d) { return d->disks->len; }
-static double ssid(const struct sample *s, const struct domain *d) { return d->ssid; }
-#define DISK_SUM(name, member) \
-	static double name(const struct sample *s, const struct domain *d) \
-	{ \
-		return sum_disks(d, offsetof(struct disk, member)); \
+static double cpu_sec(const struct sample *s, const struct domain *d)
+{
+	return d->cpu_ns / 1000000000;
+}
+static double cpu_percent(const struct sample *s, const struct domain *d)
+{
+	return d->percent;
+}
+static double mem(const struct sample *s, const struct domain *d)
+{
+	return d->mem_kb;
+}
+static double mem_percent(const struct sample *s, const struct domain *d)
+{
+	return share(s, d->mem_kb);
+}
+static double max_mem(const struct sample *s, const struct domain *d)
+{
+	return d->max_kb;
+}
+static double max_percent(const struct sample *s, const struct domain *d)
+{
+	return share(s, d->max_kb);
+}
+static double vcpus(const struct sample *s, const struct domain *d)
+{
+	return d->vcpus_online;
+}
+static double nets(const struct sample *s, const struct domain *d)
+{
+	return d->nics->len;
+}
+static double net_tx(const struct sample *s, const struct domain *d)
+{
+	return sum_nics(d, true) / 1024;
+}
+static double net_rx(const struct sample *s, const struct domain *d)
+{
+	return sum_nics(d, false) / 1024;
+}
+static double disks(const struct sample *s, const struct domain *d)
+{
+	return d->disks->len;
+}
+static double ssid(const struct sample *s, const struct domain *d)
+{
+	return d->ssid;
+}
+#define DISK_SUM(name, member)                                                                     \
+	static double name(const struct sample *s, const struct domain *d)                         \
+	{                                                                                          \
+		return sum_disks(d, offsetof(struct disk, member));                                \
 	}
 DISK_SUM(disk_oo, oo)
 DISK_SUM(disk_rd, rd)
@@ -105,9 +143,11 @@ static gint compare(const void *a, const void *b, void *data)
 	double difference = 0;
 
 	if (order->column->value)
-		difference = order->column->value(order->sample, y) - order->column->value(order->sample, x);
+		difference = order->column->value(order->sample, y) -
+			     order->column->value(order->sample, x);
 	else
-		difference = order->column == columns ? strcmp(x->name, y->name) : strcmp(y->state, x->state);
+		difference = order->column == columns ? strcmp(x->name, y->name)
+						      : strcmp(y->state, x->state);
 	return difference < 0 ? -1 : difference > 0 ? 1 : (x->id > y->id) - (x->id < y->id);
 }
 
@@ -123,7 +163,8 @@ char *table_header(void)
 	GString *text = g_string_new(NULL);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(columns); i++)
-		g_string_append_printf(text, "%s%*s", i ? " " : "", columns[i].width, columns[i].name);
+		g_string_append_printf(
+			text, "%s%*s", i ? " " : "", columns[i].width, columns[i].name);
 	return g_string_free(text, FALSE);
 }
 
@@ -135,7 +176,8 @@ static void add_text(GString *line, const struct domain *domain, size_t column, 
 
 	if (!column && !full_name && length > NAME_WIDTH)
 		text = part = g_utf8_substring(text, 0, length = NAME_WIDTH);
-	g_string_append_printf(line, "%*s%s", (int)MAX(0, columns[column].width - length), "", text);
+	g_string_append_printf(
+		line, "%*s%s", (int)MAX(0, columns[column].width - length), "", text);
 }
 
 static char *domain_line(const struct sample *sample, const struct domain *domain, bool full_name)
@@ -150,9 +192,11 @@ static char *domain_line(const struct sample *sample, const struct domain *domai
 		if (!c->value)
 			add_text(line, domain, i, full_name);
 		else if (c->limit && domain->max_kb == UINT64_MAX)
-			g_string_append_printf(line, "%*s", c->width, c->digits ? "n/a" : "no limit");
+			g_string_append_printf(
+				line, "%*s", c->width, c->digits ? "n/a" : "no limit");
 		else
-			g_string_append_printf(line, "%*.*f", c->width, c->digits, c->value(sample, domain));
+			g_string_append_printf(
+				line, "%*.*f", c->width, c->digits, c->value(sample, domain));
 	}
 	return g_string_free(line, FALSE);
 }
@@ -171,7 +215,8 @@ static void vcpu_lines(const struct domain *domain, line_fn *line, void *data)
 			line(data, text->str, 0);
 			g_string_assign(text, "           ");
 		}
-		g_string_append_printf(text, " %3u: %10" G_GUINT64_FORMAT "s", i, vcpu->ns / 1000000000);
+		g_string_append_printf(
+			text, " %3u: %10" G_GUINT64_FORMAT "s", i, vcpu->ns / 1000000000);
 		shown++;
 	}
 	line(data, text->str, 0);
@@ -179,29 +224,31 @@ static void vcpu_lines(const struct domain *domain, line_fn *line, void *data)
 
 static void nic_line(const struct nic *nic, line_fn *line, void *data)
 {
-	g_autofree char *text = g_strdup_printf(
-		"Net%u RX: %8" G_GUINT64_FORMAT "bytes %8" G_GUINT64_FORMAT "pkts %8" G_GUINT64_FORMAT
-		"err %8" G_GUINT64_FORMAT "drop  TX: %8" G_GUINT64_FORMAT "bytes %8" G_GUINT64_FORMAT
-		"pkts %8" G_GUINT64_FORMAT "err %8" G_GUINT64_FORMAT "drop",
-		nic->index, nic->rx[0], nic->rx[1], nic->rx[2], nic->rx[3], nic->tx[0], nic->tx[1], nic->tx[2],
-		nic->tx[3]);
+	g_autofree char *text =
+		g_strdup_printf("Net%u RX: %8" G_GUINT64_FORMAT "bytes %8" G_GUINT64_FORMAT
+				"pkts %8" G_GUINT64_FORMAT "err %8" G_GUINT64_FORMAT
+				"drop  TX: %8" G_GUINT64_FORMAT "bytes %8" G_GUINT64_FORMAT
+				"pkts %8" G_GUINT64_FORMAT "err %8" G_GUINT64_FORMAT "drop",
+			nic->index, nic->rx[0], nic->rx[1], nic->rx[2], nic->rx[3], nic->tx[0],
+			nic->tx[1], nic->tx[2], nic->tx[3]);
 
 	line(data, text, 0);
 }
 
 static void disk_line(const struct disk *disk, line_fn *line, void *data)
 {
-	g_autofree char *text = g_strdup_printf("VBD %-7s %6u [%2x:%2x]  OO: %8" G_GUINT64_FORMAT
-						"   RD: %8" G_GUINT64_FORMAT "   WR: %8" G_GUINT64_FORMAT
-						"  RSECT: %10" G_GUINT64_FORMAT "  WSECT: %10" G_GUINT64_FORMAT,
-		disk->driver, disk->number, (disk->number >> 8) & 0xfff, disk->number & 0xff, disk->oo, disk->rd,
-		disk->wr, disk->rd_sectors, disk->wr_sectors);
+	g_autofree char *text = g_strdup_printf(
+		"VBD %-7s %6u [%2x:%2x]  OO: %8" G_GUINT64_FORMAT "   RD: %8" G_GUINT64_FORMAT
+		"   WR: %8" G_GUINT64_FORMAT "  RSECT: %10" G_GUINT64_FORMAT
+		"  WSECT: %10" G_GUINT64_FORMAT,
+		disk->driver, disk->number, (disk->number >> 8) & 0xfff, disk->number & 0xff,
+		disk->oo, disk->rd, disk->wr, disk->rd_sectors, disk->wr_sectors);
 
 	line(data, text, 0);
 }
 
-void table_domain(const struct sample *sample, unsigned index, const struct options *options, line_fn *line,
-	void *data)
+void table_domain(const struct sample *sample, unsigned index, const struct options *options,
+	line_fn *line, void *data)
 {
 	const struct domain *domain = sample->domains->pdata[index];
 	g_autofree char *text = domain_line(sample, domain, options->full_name), *header = NULL;
@@ -233,12 +280,14 @@ void table_summary(const struct sample *sample, line_fn *line, void *data)
 	g_autofree char *title = g_strdup_printf("xentop - %s   Xen %s", clock, sample->version);
 	g_autofree char *states = g_strdup_printf(
 		"%u domains: %u running, %u blocked, %u paused, %u crashed, %u dying, %u shutdown",
-		sample->domains->len, count_state(sample, 5), count_state(sample, 2), count_state(sample, 4),
-		count_state(sample, 3), count_state(sample, 0), count_state(sample, 1));
-	g_autofree char *memory = g_strdup_printf("Mem: %" G_GUINT64_FORMAT "k total, %" G_GUINT64_FORMAT
-						  "k used, %" G_GUINT64_FORMAT "k free    CPUs: %u @ %uMHz",
-		sample->total_kb, sample->total_kb - sample->free_kb, sample->free_kb, sample->cpus,
-		sample->khz / 1000);
+		sample->domains->len, count_state(sample, 5), count_state(sample, 2),
+		count_state(sample, 4), count_state(sample, 3), count_state(sample, 0),
+		count_state(sample, 1));
+	g_autofree char *memory =
+		g_strdup_printf("Mem: %" G_GUINT64_FORMAT "k total, %" G_GUINT64_FORMAT
+				"k used, %" G_GUINT64_FORMAT "k free    CPUs: %u @ %uMHz",
+			sample->total_kb, sample->total_kb - sample->free_kb, sample->free_kb,
+			sample->cpus, sample->khz / 1000);
 
 	line(data, title, 0);
 	line(data, states, 0);

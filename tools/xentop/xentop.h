@@ -1,4 +1,5 @@
-/* xentop: what domains use, as it changes. collect.c asks, table.c formats, screen.c and main.c show. */
+/* xentop: what domains use, as it changes. collect.c and stats.c ask, table.c formats, screen.c and
+ * main.c show. */
 #ifndef XENTOP_H
 #define XENTOP_H
 
@@ -29,7 +30,7 @@ struct domain {
 	char *name;
 	char state[7]; /* dsbcpr, '-' for what is not so */
 	uint64_t cpu_ns;
-	double percent;     /* of one CPU, since the sample before */
+	double percent;          /* of one CPU, since the sample before */
 	uint64_t mem_kb, max_kb; /* UINT64_MAX: no limit */
 	unsigned vcpus_online;
 	uint32_t ssid;
@@ -50,13 +51,15 @@ struct sample {
 /** Connects to hypervisor and store. False after a message on stderr. */
 bool collect_open(void);
 void collect_close(void);
-/** A new sample; percentages are those since @last (NULL: 0). NULL after a message in *@message (g_free). */
+/** A new sample; percentages are those since @last (NULL: 0). NULL after a message in *@message
+ * (g_free). */
 struct sample *collect(const struct sample *last, bool vcpus, char **message);
+struct sample *sample_new(void);
 void sample_free(struct sample *sample);
 struct domain *domain_new(unsigned id);
 
-/** Adds what one line of /proc/net/dev says to the domain whose NIC it is. */
-void read_net_line(const char *line, GPtrArray *domains);
+/** Reads the NICs of all domains from @path, a file as /proc/net/dev. */
+void read_nics(const char *path, GPtrArray *domains);
 /** Reads the disks of all domains from the directory @path of devices of back ends. */
 void read_disks(const char *path, GPtrArray *domains);
 /** Sets the percentages of @sample. */
@@ -80,10 +83,11 @@ void table_summary(const struct sample *sample, line_fn *line, void *data);
 /** The header, without end of line; g_free(). */
 char *table_header(void);
 /** The lines of domain @index: itself, virtual CPUs, NICs, disks. */
-void table_domain(const struct sample *sample, unsigned index, const struct options *options, line_fn *line,
-	void *data);
+void table_domain(const struct sample *sample, unsigned index, const struct options *options,
+	line_fn *line, void *data);
 
-/** Runs on the terminal until the user leaves or @iterations samples are over (0: never). Returns an exit code. */
+/** Runs on the terminal until the user leaves or @iterations samples are over (0: never). Returns
+ * an exit code. */
 int screen_run(struct options *options, double delay, unsigned iterations);
 
 #endif

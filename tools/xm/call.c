@@ -79,7 +79,7 @@ const char *xm_server(void)
 {
 	const char *server = getenv("XM_SERVER");
 
-	return server && *server ? server : "unix:/var/run/xend/xmlrpc.sock";
+	return server && *server ? server : "unix:/run/xend/xmlrpc.sock";
 }
 
 /* Says why a socket cannot be used in terms of what the user can do. */
@@ -164,7 +164,8 @@ bool parse_number(const char *text, const char *what, gint64 min, gint64 max, gi
 
 	if (g_ascii_string_to_signed(text, 10, min, max, number, &error))
 		return true;
-	xm_usage("%s '%s' is no number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, what, text, min, max);
+	xm_usage("%s '%s' is no number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, what, text,
+		min, max);
 	return false;
 }
 
@@ -174,7 +175,8 @@ bool parse_memory(const char *text, gint64 *mib)
 	guint64 number = g_ascii_strtoull(text, &end, 10);
 	char unit = g_ascii_toupper(*end);
 
-	if (!g_ascii_isdigit(*text) || (*end && (!strchr("KMG", unit) || end[1])) || number > (1ULL << 40)) {
+	if (!g_ascii_isdigit(*text) || (*end && (!strchr("KMG", unit) || end[1])) ||
+		number > (1ULL << 40)) {
 		xm_usage("'%s' is no amount of memory such as 256, 512M or 2G", text);
 		return false;
 	}
@@ -191,8 +193,9 @@ static struct sigaction before;
 
 static void on_interrupt(int signal)
 {
-	static const char text[] = "\nxm: interrupted; what was begun is undone as soon as xend lets it "
-				   "(again Ctrl-C: leave at once)\n";
+	static const char text[] =
+		"\nxm: interrupted; what was begun is undone as soon as xend lets it "
+		"(again Ctrl-C: leave at once)\n";
 	ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
 
 	(void)ignored;
@@ -201,7 +204,8 @@ static void on_interrupt(int signal)
 
 void interrupt_begin(void)
 {
-	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART | SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_interrupt,
+		.sa_flags = SA_RESTART | SA_RESETHAND };
 
 	interrupted = false;
 	sigaction(SIGINT, &action, &before);

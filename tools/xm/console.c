@@ -40,8 +40,8 @@ static void raw_terminal(void)
 }
 
 /*
- * Path of console @number: "(console_tty /dev/pts/N)" of the domain, then those of "(device (console (tty …)))". NULL
- * while there is none.
+ * Path of console @number: "(console_tty /dev/pts/N)" of the domain, then those of "(device
+ * (console (tty …)))". NULL while there is none.
  */
 static char *find_tty(GVariant *domain, int number)
 {
@@ -55,8 +55,9 @@ static char *find_tty(GVariant *domain, int number)
 
 	while ((device = sxp_next_child(domain, "device", &from))) {
 		g_autoptr(GVariant) value = sxp_nth(device, 1);
-		g_autofree char *tty =
-			value && sxp_is_named(value, "console") ? sxp_child_text(value, "tty") : NULL;
+		g_autofree char *tty = value && sxp_is_named(value, "console")
+					       ? sxp_child_text(value, "tty")
+					       : NULL;
 
 		g_variant_unref(device);
 		if (tty && *tty && !number--)
@@ -80,7 +81,8 @@ static bool write_all(int fd, const char *data, size_t length)
 	return true;
 }
 
-/* Copies what the user types. False when he wants to leave; *@open becomes false at the end of input. */
+/* Copies what the user types. False when he wants to leave; *@open becomes false at the end of
+ * input. */
 static bool copy_input(int tty, bool *open)
 {
 	char data[512], *escape;
@@ -109,7 +111,8 @@ static bool copy_output(int tty)
 /* Until Ctrl-] or the end of the console. */
 static void converse(int tty)
 {
-	struct pollfd fds[2] = { { .fd = tty, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
+	struct pollfd fds[2] = { { .fd = tty, .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN } };
 	bool open = true;
 
 	for (;;) {
@@ -148,7 +151,8 @@ static char *wait_for_tty(const char *domain, int number, bool silent, int *code
 
 	for (;;) {
 		g_autoptr(GError) error = NULL;
-		g_autoptr(GVariant) sxp = xm_try("xend.domain", g_variant_new("(s)", domain), &error);
+		g_autoptr(GVariant) sxp =
+			xm_try("xend.domain", g_variant_new("(s)", domain), &error);
 		g_autofree char *tty = sxp ? find_tty(sxp, number) : NULL;
 
 		if (tty)
@@ -167,7 +171,8 @@ static char *wait_for_tty(const char *domain, int number, bool silent, int *code
 	}
 }
 
-int console_attach_then(const char *domain, int number, bool silent, int (*ready)(const char *domain))
+int console_attach_then(
+	const char *domain, int number, bool silent, int (*ready)(const char *domain))
 {
 	int code = XM_OK, tty;
 	g_autofree char *path = wait_for_tty(domain, number, silent, &code);
@@ -176,7 +181,8 @@ int console_attach_then(const char *domain, int number, bool silent, int (*ready
 		return code;
 	tty = open_tty(path);
 	if (tty < 0)
-		return silent ? XM_FAILED : xm_error("cannot open console %s: %s", path, g_strerror(errno));
+		return silent ? XM_FAILED
+			      : xm_error("cannot open console %s: %s", path, g_strerror(errno));
 	if (ready)
 		code = ready(domain);
 	if (!code) {
@@ -204,14 +210,13 @@ static int console(int argc, char **argv)
 	return console_attach(argv[0], number, quiet);
 }
 
-static const GOptionEntry options[] = {
-	{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "No message when there is no console", NULL },
-	{ "num", 'n', 0, G_OPTION_ARG_STRING, &number_text, "Which console; the first is 0", "NUMBER" },
-	{ NULL }
-};
+static const GOptionEntry options[] = { { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet,
+						"No message when there is no console", NULL },
+	{ "num", 'n', 0, G_OPTION_ARG_STRING, &number_text, "Which console; the first is 0",
+		"NUMBER" },
+	{ NULL } };
 
-const struct command console_commands[] = {
-	{ "console", "[OPTIONS] DOMAIN", "Connects the terminal to a domain's console", "Ctrl-] leaves it.", options, 1,
-		1, console },
-	{ NULL }
-};
+const struct command console_commands[] = { { "console", "[OPTIONS] DOMAIN",
+						    "Connects the terminal to a domain's console",
+						    "Ctrl-] leaves it.", options, 1, 1, console },
+	{ NULL } };

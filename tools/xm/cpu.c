@@ -40,7 +40,8 @@ static char *affinity(GVariant *vcpu, int cpus)
 static void print_vcpu(const char *name, const char *id, GVariant *vcpu, int cpus)
 {
 	bool online = field_number(vcpu, "online", 0);
-	g_autofree char *cpu = online ? field_text(vcpu, "cpu", "-") : g_strdup("-"), *map = affinity(vcpu, cpus);
+	g_autofree char *cpu = online ? field_text(vcpu, "cpu", "-") : g_strdup("-"),
+			*map = affinity(vcpu, cpus);
 	char state[4] = "--p";
 
 	if (online) {
@@ -48,8 +49,8 @@ static void print_vcpu(const char *name, const char *id, GVariant *vcpu, int cpu
 		state[1] = field_number(vcpu, "blocked", 0) ? 'b' : '-';
 		state[2] = '-';
 	}
-	printf("%-32s %5s %5.0f %5s %5s %9.1f %s\n", name, id, field_number(vcpu, "number", 0), cpu, state,
-		field_number(vcpu, "cpu_time", 0), map);
+	printf("%-32s %5s %5.0f %5s %5s %9.1f %s\n", name, id, field_number(vcpu, "number", 0), cpu,
+		state, field_number(vcpu, "cpu_time", 0), map);
 }
 
 static int list_one(const char *domain, int cpus)
@@ -81,7 +82,8 @@ static int vcpu_list(int argc, char **argv)
 			return xm_call_failed();
 	}
 	cpus = host_cpus();
-	printf("%-32s %5s %5s %5s %5s %9s %s\n", "Name", "ID", "VCPU", "CPU", "State", "Time(s)", "CPU Affinity");
+	printf("%-32s %5s %5s %5s %5s %9s %s\n", "Name", "ID", "VCPU", "CPU", "State", "Time(s)",
+		"CPU Affinity");
 	for (int i = 0; i < argc; i++)
 		code = list_one(argv[i], cpus) ?: code;
 	for (gsize i = 0; all && i < sxp_length(all); i++) {
@@ -128,6 +130,7 @@ const struct command cpu_commands[] = {
 		"State: r it runs, b it waits, --p it is offline.", NULL, 0, -1, vcpu_list },
 	{ "vcpu-pin", "DOMAIN VCPU|all CPUS|all", "Says on which CPUs a virtual CPU may run",
 		"CPUS is a list such as 0-3,5 or 0-3,^1 (without 1).", NULL, 3, 3, vcpu_pin },
-	{ "vcpu-set", "DOMAIN COUNT", "Sets how many virtual CPUs are online", NULL, NULL, 2, 2, vcpu_set },
+	{ "vcpu-set", "DOMAIN COUNT", "Sets how many virtual CPUs are online", NULL, NULL, 2, 2,
+		vcpu_set },
 	{ NULL }
 };

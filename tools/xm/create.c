@@ -9,18 +9,27 @@
 static gboolean console, dryrun, paused, quiet, help_config;
 static char *defconfig, *sxp_config, *search_path;
 
-static const char config_details[] =
-	"CONFIG is a file, looked for in the search path, that is a Python script; without it, xmdefconfig is taken.\n"
-	"NAME=VALUE sets a variable, whatever the file says; for disk, vif and other lists each one adds to the list.\n"
-	"See xmdomain.cfg(5).";
+static const char config_details[] = "CONFIG is a file, looked for in the search path, that is a "
+				     "Python script; without it, xmdefconfig is taken.\n"
+				     "NAME=VALUE sets a variable, whatever the file says; for "
+				     "disk, vif and other lists each one adds to the list.\n"
+				     "See xmdomain.cfg(5).";
 
-#define CONFIG_OPTIONS \
-	{ "defconfig", 'f', 0, G_OPTION_ARG_FILENAME, &defconfig, "Python script to read", "FILE" }, \
-	{ "config", 'F', 0, G_OPTION_ARG_FILENAME, &sxp_config, "Configuration as S-expression", "FILE" }, \
-	{ "path", 0, 0, G_OPTION_ARG_STRING, &search_path, "Where to look for CONFIG (" CONFIG_PATH ")", "PATH" }, \
-	{ "dryrun", 'n', 0, G_OPTION_ARG_NONE, &dryrun, "Only print the configuration as S-expression", NULL }, \
-	{ "help_config", 0, 0, G_OPTION_ARG_NONE, &help_config, "Only list the variables of a configuration", NULL }, \
-	{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Say nothing unless something fails", NULL }
+#define CONFIG_OPTIONS                                                                             \
+	{ "defconfig", 'f', 0, G_OPTION_ARG_FILENAME, &defconfig, "Python script to read",         \
+		"FILE" },                                                                          \
+		{ "config", 'F', 0, G_OPTION_ARG_FILENAME, &sxp_config,                            \
+			"Configuration as S-expression", "FILE" },                                 \
+		{ "path", 0, 0, G_OPTION_ARG_STRING, &search_path,                                 \
+			"Where to look for CONFIG (" CONFIG_PATH ")", "PATH" },                    \
+		{ "dryrun", 'n', 0, G_OPTION_ARG_NONE, &dryrun,                                    \
+			"Only print the configuration as S-expression", NULL },                    \
+		{ "help_config", 0, 0, G_OPTION_ARG_NONE, &help_config,                            \
+			"Only list the variables of a configuration", NULL },                      \
+	{                                                                                          \
+		"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Say nothing unless something fails",  \
+			NULL                                                                       \
+	}
 
 static int list_variables(void)
 {
@@ -28,9 +37,9 @@ static int list_variables(void)
 		g_autofree char *def = v->def ? g_strdup_printf(" [%s]", v->def) : NULL;
 
 		printf("  %-24s %s%s%s\n", v->name, v->help, def ?: "",
-			v->place == CONF_OLD   ? " (no effect any more)" :
-			v->place == CONF_LATER ? " (not supported yet)" :
-						 "");
+			v->place == CONF_OLD     ? " (no effect any more)"
+			: v->place == CONF_LATER ? " (not supported yet)"
+						 : "");
 	}
 	return XM_OK;
 }
@@ -43,8 +52,9 @@ static char *find_config(const char *name)
 	if (strchr(name, '/'))
 		return g_strdup(name);
 	for (int i = 0; folders[i]; i++) {
-		g_autofree char *path = strcmp(folders[i], ".") ? g_build_filename(folders[i], name, NULL) :
-								   g_strdup(name);
+		g_autofree char *path = strcmp(folders[i], ".")
+						? g_build_filename(folders[i], name, NULL)
+						: g_strdup(name);
 
 		if (!access(path, F_OK) && !g_file_test(path, G_FILE_TEST_IS_DIR))
 			return g_steal_pointer(&path);
@@ -66,7 +76,8 @@ static bool is_assignment(const char *text)
 	return equals && equals > text && !memchr(text, '/', equals - text);
 }
 
-/* Sorts arguments into assignments, which go to @conf, and the name of the file. Returns an exit code. */
+/* Sorts arguments into assignments, which go to @conf, and the name of the file. Returns an exit
+ * code. */
 static int read_arguments(struct conf *conf, int argc, char **argv, const char **name)
 {
 	g_autoptr(GError) error = NULL;
@@ -76,7 +87,9 @@ static int read_arguments(struct conf *conf, int argc, char **argv, const char *
 	for (int i = 0; i < argc; i++) {
 		if (!is_assignment(argv[i])) {
 			if (*name || sxp_config)
-				return xm_usage("'%s': there is a configuration already; an assignment has '='", argv[i]);
+				return xm_usage("'%s': there is a configuration already; an "
+						"assignment has '='",
+					argv[i]);
 			*name = argv[i];
 			continue;
 		}
@@ -138,7 +151,8 @@ static int undo(const char *domain, int code)
 /* A domain was built, and is paused: let it run as the options say. */
 static int run_new(GVariant *domain)
 {
-	g_autofree char *name = field_text(domain, "name", ""), *id = field_text(domain, "domid", "");
+	g_autofree char *name = field_text(domain, "name", ""),
+			*id = field_text(domain, "domid", "");
 	int code = XM_OK;
 
 	if (interrupted)
@@ -179,7 +193,7 @@ static int create(int argc, char **argv)
 	return code;
 }
 
-static int new(int argc, char **argv)
+static int new (int argc, char **argv)
 {
 	g_autoptr(GVariant) sxp = NULL;
 	int code;
@@ -208,7 +222,7 @@ static int start(int argc, char **argv)
 	return code;
 }
 
-static int delete(int argc, char **argv)
+static int delete (int argc, char **argv)
 {
 	return xm_do("xend.domain.delete", g_variant_new("(s)", argv[0]));
 }
@@ -270,10 +284,12 @@ static int wait_until_gone(GPtrArray *ids)
 		for (guint i = 0; i < ids->len;) {
 			g_autoptr(GError) error = NULL;
 			const char *id = ids->pdata[i];
-			g_autoptr(GVariant) domain = xm_try("xend.domain", g_variant_new("(s)", id), &error);
+			g_autoptr(GVariant) domain =
+				xm_try("xend.domain", g_variant_new("(s)", id), &error);
 			g_autofree char *state = domain ? field_text(domain, "state", "") : NULL;
 
-			if (!domain && !g_error_matches(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN))
+			if (!domain &&
+				!g_error_matches(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN))
 				return xm_report(error);
 			if (domain && strlen(state) > 4 && state[3] != 's' && state[4] != 'c') {
 				i++;
@@ -296,12 +312,14 @@ static int end_domains(int argc, char **argv, const char *reason)
 	int code = XM_OK;
 
 	if (every == (argc > 0))
-		return xm_usage(every ? "with -a no domain may be named" : "a domain or -a is needed");
+		return xm_usage(
+			every ? "with -a no domain may be named" : "a domain or -a is needed");
 	ids = chosen_ids(argc, argv);
 	if (!ids)
 		return xm_call_failed() ?: XM_FAILED;
 	for (guint i = 0; i < ids->len;) {
-		int one = xm_do("xend.domain.shutdown", g_variant_new("(ss)", ids->pdata[i], reason));
+		int one =
+			xm_do("xend.domain.shutdown", g_variant_new("(ss)", ids->pdata[i], reason));
 
 		if (one)
 			g_ptr_array_remove_index(ids, i);
@@ -325,43 +343,46 @@ static int reboot(int argc, char **argv)
 }
 
 static const GOptionEntry create_options[] = {
-	{ "console_autoconnect", 'c', 0, G_OPTION_ARG_NONE, &console, "Connect to the console before it runs", NULL },
-	{ "paused", 'p', 0, G_OPTION_ARG_NONE, &paused, "Leave it paused", NULL },
-	CONFIG_OPTIONS,
+	{ "console_autoconnect", 'c', 0, G_OPTION_ARG_NONE, &console,
+		"Connect to the console before it runs", NULL },
+	{ "paused", 'p', 0, G_OPTION_ARG_NONE, &paused, "Leave it paused", NULL }, CONFIG_OPTIONS,
 	{ NULL }
 };
 static const GOptionEntry new_options[] = { CONFIG_OPTIONS, { NULL } };
 static const GOptionEntry start_options[] = {
-	{ "console_autoconnect", 'c', 0, G_OPTION_ARG_NONE, &console, "Connect to the console before it runs", NULL },
+	{ "console_autoconnect", 'c', 0, G_OPTION_ARG_NONE, &console,
+		"Connect to the console before it runs", NULL },
 	{ "paused", 'p', 0, G_OPTION_ARG_NONE, &paused, "Leave it paused", NULL },
 	{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Say nothing unless something fails", NULL },
 	{ NULL }
 };
-static const GOptionEntry reboot_options[] = {
-	{ "all", 'a', 0, G_OPTION_ARG_NONE, &every, "All domains but Domain-0", NULL },
+static const GOptionEntry reboot_options[] = { { "all", 'a', 0, G_OPTION_ARG_NONE, &every,
+						       "All domains but Domain-0", NULL },
 	{ "wait", 'w', 0, G_OPTION_ARG_NONE, &wait_for, "Wait until they have ended", NULL },
-	{ NULL }
-};
-static const GOptionEntry shutdown_options[] = {
-	{ "all", 'a', 0, G_OPTION_ARG_NONE, &every, "All domains but Domain-0", NULL },
+	{ NULL } };
+static const GOptionEntry shutdown_options[] = { { "all", 'a', 0, G_OPTION_ARG_NONE, &every,
+							 "All domains but Domain-0", NULL },
 	{ "wait", 'w', 0, G_OPTION_ARG_NONE, &wait_for, "Wait until they have ended", NULL },
 	{ "halt", 'H', 0, G_OPTION_ARG_NONE, &halt, "Halt instead of powering off", NULL },
-	{ "reboot", 'R', 0, G_OPTION_ARG_NONE, &reboot_too, "Reboot instead of powering off", NULL },
-	{ NULL }
-};
+	{ "reboot", 'R', 0, G_OPTION_ARG_NONE, &reboot_too, "Reboot instead of powering off",
+		NULL },
+	{ NULL } };
 
-const struct command create_commands[] = {
-	{ "create", "[OPTIONS] [CONFIG] [NAME=VALUE ...]", "Creates a domain and starts it", config_details,
-		create_options, 0, -1, create },
-	{ "new", "[OPTIONS] [CONFIG] [NAME=VALUE ...]", "Adds a managed domain without starting it", config_details,
-		new_options, 0, -1, new },
-	{ "start", "[OPTIONS] DOMAIN", "Starts a managed domain", NULL, start_options, 1, 1, start },
-	{ "delete", "DOMAIN", "Forgets a managed domain that does not run", NULL, NULL, 1, 1, delete },
+const struct command create_commands[] = { { "create", "[OPTIONS] [CONFIG] [NAME=VALUE ...]",
+						   "Creates a domain and starts it", config_details,
+						   create_options, 0, -1, create },
+	{ "new", "[OPTIONS] [CONFIG] [NAME=VALUE ...]", "Adds a managed domain without starting it",
+		config_details, new_options, 0, -1, new },
+	{ "start", "[OPTIONS] DOMAIN", "Starts a managed domain", NULL, start_options, 1, 1,
+		start },
+	{ "delete", "DOMAIN", "Forgets a managed domain that does not run", NULL, NULL, 1, 1,
+		delete },
 	{ "shutdown", "[OPTIONS] DOMAIN ...|-a", "Asks domains to power off",
-		"The guest does it by itself; without -w the command does not wait for that.", shutdown_options, 0, -1,
-		shutdown_domains },
-	{ "reboot", "[OPTIONS] DOMAIN ...|-a", "Asks domains to reboot", NULL, reboot_options, 0, -1, reboot },
-	{ "destroy", "DOMAIN", "Ends a domain at once, as if its power was cut", NULL, NULL, 1, 1, destroy },
+		"The guest does it by itself; without -w the command does not wait for that.",
+		shutdown_options, 0, -1, shutdown_domains },
+	{ "reboot", "[OPTIONS] DOMAIN ...|-a", "Asks domains to reboot", NULL, reboot_options, 0,
+		-1, reboot },
+	{ "destroy", "DOMAIN", "Ends a domain at once, as if its power was cut", NULL, NULL, 1, 1,
+		destroy },
 	{ "reset", "DOMAIN", "Destroys a domain and starts it again", NULL, NULL, 1, 1, reset },
-	{ NULL }
-};
+	{ NULL } };

@@ -53,7 +53,8 @@ static int trigger(int argc, char **argv)
 		return xm_usage("'%s' is none of: nmi, reset, init, s3resume, power", argv[1]);
 	if (argc > 2 && !parse_number(argv[2], "virtual CPU", 0, 4095, &vcpu))
 		return XM_USAGE;
-	return xm_do("xend.domain.send_trigger", g_variant_new("(ssi)", argv[0], argv[1], (gint32)vcpu));
+	return xm_do(
+		"xend.domain.send_trigger", g_variant_new("(ssi)", argv[0], argv[1], (gint32)vcpu));
 }
 
 static gboolean live, crash, reset;
@@ -70,7 +71,8 @@ static int dump_core(int argc, char **argv)
 		return xm_usage("dump-core: -C and -R exclude each other");
 	}
 	xm_activity(text);
-	result = xm_call("xend.domain.dump", g_variant_new("(s*bbb)", argv[0], name, live, crash, reset));
+	result = xm_call(
+		"xend.domain.dump", g_variant_new("(s*bbb)", argv[0], name, live, crash, reset));
 	xm_activity(NULL);
 	if (!result)
 		return xm_call_failed();
@@ -79,25 +81,25 @@ static int dump_core(int argc, char **argv)
 	return XM_OK;
 }
 
-static const GOptionEntry dump_options[] = {
-	{ "live", 'L', 0, G_OPTION_ARG_NONE, &live, "Without pausing it", NULL },
+static const GOptionEntry dump_options[] = { { "live", 'L', 0, G_OPTION_ARG_NONE, &live,
+						     "Without pausing it", NULL },
 	{ "crash", 'C', 0, G_OPTION_ARG_NONE, &crash, "Crash it afterwards", NULL },
-	{ "reset", 'R', 0, G_OPTION_ARG_NONE, &reset, "Reset it afterwards", NULL },
-	{ NULL }
-};
+	{ "reset", 'R', 0, G_OPTION_ARG_NONE, &reset, "Reset it afterwards", NULL }, { NULL } };
 
-const struct command domain_commands[] = {
-	{ "pause", "DOMAIN", "Stops giving a domain CPU time", NULL, NULL, 1, 1, pause_domain },
+const struct command domain_commands[] = { { "pause", "DOMAIN", "Stops giving a domain CPU time",
+						   NULL, NULL, 1, 1, pause_domain },
 	{ "unpause", "DOMAIN", "Lets a paused domain go on", NULL, NULL, 1, 1, unpause_domain },
 	{ "mem-set", "DOMAIN MEMORY", "Asks a domain to use this much memory",
-		"MEMORY is in MiB, or ends with K, M or G. The guest does it by and by.", NULL, 2, 2, mem_set },
+		"MEMORY is in MiB, or ends with K, M or G. The guest does it by and by.", NULL, 2,
+		2, mem_set },
 	{ "mem-max", "DOMAIN MEMORY", "Sets how much memory a domain may have",
 		"MEMORY is in MiB, or ends with K, M or G.", NULL, 2, 2, mem_max },
 	{ "rename", "DOMAIN NAME", "Gives a domain another name", NULL, NULL, 2, 2, rename_domain },
-	{ "sysrq", "DOMAIN KEY", "Sends a magic SysRq key to a domain's Linux", NULL, NULL, 2, 2, sysrq },
-	{ "trigger", "DOMAIN nmi|reset|init|s3resume|power [VCPU]", "Sends an event to a virtual CPU", NULL, NULL, 2, 3,
-		trigger },
-	{ "dump-core", "[OPTIONS] DOMAIN [FILE]", "Writes a domain's memory and registers to an ELF core file",
+	{ "sysrq", "DOMAIN KEY", "Sends a magic SysRq key to a domain's Linux", NULL, NULL, 2, 2,
+		sysrq },
+	{ "trigger", "DOMAIN nmi|reset|init|s3resume|power [VCPU]",
+		"Sends an event to a virtual CPU", NULL, NULL, 2, 3, trigger },
+	{ "dump-core", "[OPTIONS] DOMAIN [FILE]",
+		"Writes a domain's memory and registers to an ELF core file",
 		"Without FILE it goes below /var/xen/dump.", dump_options, 1, 2, dump_core },
-	{ NULL }
-};
+	{ NULL } };

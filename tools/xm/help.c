@@ -15,13 +15,15 @@ static void print_option(const GOptionEntry *option)
 
 	if (option->short_name)
 		snprintf(letter, sizeof(letter), "-%c,", option->short_name);
-	name = g_strconcat(option->long_name, option->arg_description ? "=" : "", option->arg_description, NULL);
+	name = g_strconcat(option->long_name, option->arg_description ? "=" : "",
+		option->arg_description, NULL);
 	printf("  %s --%-24s %s\n", letter, name, option->description);
 }
 
 void print_command_help(const struct command *command)
 {
-	printf("Usage: xm %s%s%s\n\n%s.\n", command->name, *command->usage ? " " : "", command->usage, command->help);
+	printf("Usage: xm %s%s%s\n\n%s.\n", command->name, *command->usage ? " " : "",
+		command->usage, command->help);
 	if (command->details)
 		printf("\n%s\n", command->details);
 	if (command->options)
@@ -36,7 +38,8 @@ static void print_list(bool usages)
 	for (const struct group *g = groups; g->title; g++) {
 		printf("\n%s:\n", g->title);
 		for (const struct command *c = g->commands; c->name; c++) {
-			g_autofree char *line = g_strjoin(" ", c->name, usages ? c->usage : NULL, NULL);
+			g_autofree char *line =
+				g_strjoin(" ", c->name, usages ? c->usage : NULL, NULL);
 
 			if (usages)
 				printf("  %s\n      %s\n", line, c->help);
@@ -44,9 +47,11 @@ static void print_list(bool usages)
 				printf("  %-16s %s\n", line, c->help);
 		}
 	}
-	puts("\nA domain is given by its name or its id. A command may be shortened as long as it is unique.");
-	puts(usages ? "`xm help COMMAND` tells more of one of them." :
-		      "`xm help --long` shows arguments, `xm help COMMAND` tells more of one of them.");
+	puts("\nA domain is given by its name or its id. A command may be shortened as long as it "
+	     "is unique.");
+	puts(usages ? "`xm help COMMAND` tells more of one of them."
+		    : "`xm help --long` shows arguments, `xm help COMMAND` tells more of one of "
+		      "them.");
 }
 
 /* Text for troff: hyphens as the user types them, and nothing that begins a request. */
@@ -61,7 +66,7 @@ static void print_troff(const char *text)
 			fputs("\\(ha", stdout);
 		else if (*c == '~')
 			fputs("\\(ti", stdout);
-		else if (*c == '\'' )
+		else if (*c == '\'')
 			fputs("\\(aq", stdout);
 		else if (*c == '`')
 			fputs("\\(ga", stdout);
@@ -117,7 +122,10 @@ static void print_man(void)
 static const char *type_name(const struct conf_variable *v)
 {
 	static const char *const types[] = {
-		[CONF_STRING] = "text", [CONF_INT] = "number", [CONF_BOOL] = "0 or 1", [CONF_LIST] = "list of texts",
+		[CONF_STRING] = "text",
+		[CONF_INT] = "number",
+		[CONF_BOOL] = "0 or 1",
+		[CONF_LIST] = "list of texts",
 		[CONF_CPUS] = "text or list of texts",
 	};
 
@@ -133,8 +141,8 @@ static void print_variables_man(void)
 		fputs("\\fR (", stdout);
 		print_troff(type_name(v));
 		if (v->type == CONF_INT && v->max < INT64_MAX)
-			printf(" from %s%" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, v->min < 0 ? "\\-" : "",
-				ABS(v->min), v->max);
+			printf(" from %s%" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+				v->min < 0 ? "\\-" : "", ABS(v->min), v->max);
 		fputs(")\n", stdout);
 		print_troff(v->help);
 		puts(".");
@@ -229,21 +237,24 @@ static int shell(int argc, char **argv)
 	return code;
 }
 
-static const GOptionEntry help_options[] = {
-	{ "long", 0, 0, G_OPTION_ARG_NONE, &all, "All commands with their arguments", NULL },
+static const GOptionEntry help_options[] = { { "long", 0, 0, G_OPTION_ARG_NONE, &all,
+						     "All commands with their arguments", NULL },
 	{ "names", 0, 0, G_OPTION_ARG_NONE, &names, "Only the names of all commands", NULL },
-	{ "options", 0, 0, G_OPTION_ARG_STRING, &options_of, "Only the names of a command's options", "COMMAND" },
-	{ "variables", 0, 0, G_OPTION_ARG_NONE, &variables, "Only the names of a configuration's variables", NULL },
-	{ "man", 0, 0, G_OPTION_ARG_NONE, &man, "The manual's section of commands, in troff", NULL },
-	{ "variables-man", 0, 0, G_OPTION_ARG_NONE, &variables_man, "The manual's section of variables, in troff",
+	{ "options", 0, 0, G_OPTION_ARG_STRING, &options_of,
+		"Only the names of a command's options", "COMMAND" },
+	{ "variables", 0, 0, G_OPTION_ARG_NONE, &variables,
+		"Only the names of a configuration's variables", NULL },
+	{ "man", 0, 0, G_OPTION_ARG_NONE, &man, "The manual's section of commands, in troff",
 		NULL },
-	{ NULL }
-};
+	{ "variables-man", 0, 0, G_OPTION_ARG_NONE, &variables_man,
+		"The manual's section of variables, in troff", NULL },
+	{ NULL } };
 
 const struct command help_commands[] = {
 	{ "help", "[--long] [COMMAND]", "Shows what commands there are, or tells of one",
 		"Words for scripts: see the options.", help_options, 0, 1, help },
 	{ "shell", "", "Reads commands from the terminal or a script",
-		"The exit code is that of the last command; exit or quit ends it.", NULL, 0, 0, shell },
+		"The exit code is that of the last command; exit or quit ends it.", NULL, 0, 0,
+		shell },
 	{ NULL }
 };

@@ -15,7 +15,8 @@ static int print_pairs(GVariant *list)
 {
 	for (gsize i = 1; i < sxp_length(list); i++) {
 		g_autoptr(GVariant) pair = sxp_nth(list, i), value = sxp_nth(pair, 1);
-		g_autofree char *key = sxp_nth_text(pair, 0), *text = value ? sxp_text(value) : NULL;
+		g_autofree char *key = sxp_nth_text(pair, 0),
+				*text = value ? sxp_text(value) : NULL;
 
 		if (!text && value)
 			text = sxp_print(value);
@@ -142,23 +143,20 @@ static int serve(int argc, char **argv)
 	return XM_OK;
 }
 
-static const GOptionEntry info_options[] = {
-	{ "config", 'c', 0, G_OPTION_ARG_NONE, &config, "xend's options in effect instead", NULL },
-	{ NULL }
-};
+static const GOptionEntry info_options[] = { { "config", 'c', 0, G_OPTION_ARG_NONE, &config,
+						     "xend's options in effect instead", NULL },
+	{ NULL } };
 static const GOptionEntry dmesg_options[] = {
-	{ "clear", 'c', 0, G_OPTION_ARG_NONE, &clear, "Empty it afterwards", NULL },
-	{ NULL }
+	{ "clear", 'c', 0, G_OPTION_ARG_NONE, &clear, "Empty it afterwards", NULL }, { NULL }
 };
 
-const struct command host_commands[] = {
-	{ "info", "[-c]", "Shows facts about host and hypervisor", NULL, info_options, 0, 0, info },
+const struct command host_commands[] = { { "info", "[-c]", "Shows facts about host and hypervisor",
+						 NULL, info_options, 0, 0, info },
 	{ "dmesg", "[-c]", "Prints the hypervisor's messages", NULL, dmesg_options, 0, 0, dmesg },
 	{ "log", "", "Prints xend's log", NULL, NULL, 0, 0, print_log },
 	{ "top", "[-- OPTIONS]", "Watches domains, see xentop(1)", NULL, NULL, 0, -1, top },
-	{ "debug-keys", "KEYS", "Presses debug keys of the hypervisor", "What they print is in xm dmesg.", NULL, 1, 1,
-		debug_keys },
+	{ "debug-keys", "KEYS", "Presses debug keys of the hypervisor",
+		"What they print is in xm dmesg.", NULL, 1, 1, debug_keys },
 	{ "serve", "", "Passes HTTP with XML-RPC between stdin, stdout and xend",
 		"For programs that reach this host by ssh only.", NULL, 0, 0, serve },
-	{ NULL }
-};
+	{ NULL } };

@@ -10,7 +10,8 @@ static char *state_wanted;
 /* SXP lists of the domains named in @argv, or of all in @state. NULL after a message. */
 static GPtrArray *domains(int argc, char **argv, const char *state)
 {
-	g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
+	g_autoptr(GPtrArray) found =
+		g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
 	g_autoptr(GVariant) list = NULL;
 
 	for (int i = 0; i < argc; i++) {
@@ -32,13 +33,14 @@ static GPtrArray *domains(int argc, char **argv, const char *state)
 
 static void print_row(GVariant *domain)
 {
-	g_autofree char *name = field_text(domain, "name", "?"), *id = field_text(domain, "domid", "");
+	g_autofree char *name = field_text(domain, "name", "?"),
+			*id = field_text(domain, "domid", "");
 	g_autofree char *state = field_text(domain, "state", "");
 	double vcpus = field_number(domain, "online_vcpus", field_number(domain, "vcpus", 0));
 
 	/* A managed domain that does not run has neither id nor state. */
-	printf("%-40s %5s %5.0f %5.0f %10s %9.1f\n", name, id, field_number(domain, "memory", 0), vcpus,
-		*id ? state : "", field_number(domain, "cpu_time", 0));
+	printf("%-40s %5s %5.0f %5.0f %10s %9.1f\n", name, id, field_number(domain, "memory", 0),
+		vcpus, *id ? state : "", field_number(domain, "cpu_time", 0));
 }
 
 static char *json_string(const char *text)
@@ -63,8 +65,9 @@ static void print_json(GVariant *domain, bool last)
 	static const struct {
 		const char *name;
 		bool number;
-	} keys[] = { { "name" }, { "uuid" }, { "domid", true }, { "memory", true }, { "maxmem", true },
-		{ "vcpus", true }, { "online_vcpus", true }, { "state" }, { "cpu_time", true } };
+	} keys[] = { { "name" }, { "uuid" }, { "domid", true }, { "memory", true },
+		{ "maxmem", true }, { "vcpus", true }, { "online_vcpus", true }, { "state" },
+		{ "cpu_time", true } };
 	const char *comma = "";
 
 	fputs("  {", stdout);
@@ -76,7 +79,9 @@ static void print_json(GVariant *domain, bool last)
 			continue;
 		string = keys[i].number ? NULL : json_string(text);
 		printf("%s\"%s\": %s", comma, keys[i].name,
-			string ?: g_ascii_dtostr(number, sizeof(number), field_number(domain, keys[i].name, 0)));
+			string
+				?: g_ascii_dtostr(number, sizeof(number),
+					   field_number(domain, keys[i].name, 0)));
 		comma = ", ";
 	}
 	puts(last ? "}" : "},");
@@ -84,12 +89,13 @@ static void print_json(GVariant *domain, bool last)
 
 static int list(int argc, char **argv)
 {
-	static const char *const states[] = { "halted", "paused", "running", "suspended", "shutdown", "crashed", "all",
-		NULL };
+	static const char *const states[] = { "halted", "paused", "running", "suspended",
+		"shutdown", "crashed", "all", NULL };
 	g_autoptr(GPtrArray) found = NULL;
 
 	if (state_wanted && !g_strv_contains(states, state_wanted))
-		return xm_usage("list: no state '%s'; there are halted, paused, running, suspended, shutdown, crashed, all",
+		return xm_usage("list: no state '%s'; there are halted, paused, running, "
+				"suspended, shutdown, crashed, all",
 			state_wanted);
 	if (state_wanted && argc)
 		return xm_usage("list: --state and names of domains exclude each other");
@@ -99,7 +105,8 @@ static int list(int argc, char **argv)
 	if (json)
 		puts("[");
 	else if (!detailed)
-		printf("%-40s %5s %5s %5s %10s %9s\n", "Name", "ID", "Mem", "VCPUs", "State", "Time(s)");
+		printf("%-40s %5s %5s %5s %10s %9s\n", "Name", "ID", "Mem", "VCPUs", "State",
+			"Time(s)");
 	for (guint i = 0; i < found->len; i++) {
 		g_autofree char *text = detailed ? sxp_print_pretty(found->pdata[i]) : NULL;
 
@@ -122,8 +129,9 @@ static char *duration(gint64 seconds)
 	g_autofree char *rest = g_strdup_printf("%d:%02d:%02d", (int)(seconds / 3600 % 24),
 		(int)(seconds / 60 % 60), (int)(seconds % 60));
 
-	return days ? g_strdup_printf("%" G_GINT64_FORMAT " day%s, %s", days, days > 1 ? "s" : "", rest) :
-		      g_steal_pointer(&rest);
+	return days ? g_strdup_printf(
+			      "%" G_GINT64_FORMAT " day%s, %s", days, days > 1 ? "s" : "", rest)
+		    : g_steal_pointer(&rest);
 }
 
 /* Seconds since a domain's start; negative if it does not run. */
@@ -187,25 +195,26 @@ static int domname(int argc, char **argv)
 	return print_field(argv[0], "name");
 }
 
-static const GOptionEntry list_options[] = {
-	{ "long", 'l', 0, G_OPTION_ARG_NONE, &detailed, "All that xend knows, as S-expression", NULL },
+static const GOptionEntry list_options[] = { { "long", 'l', 0, G_OPTION_ARG_NONE, &detailed,
+						     "All that xend knows, as S-expression", NULL },
 	{ "state", 0, 0, G_OPTION_ARG_STRING, &state_wanted,
-		"Only domains that are halted, paused, running, suspended, shutdown or crashed, or all", "STATE" },
-	{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "The table as JSON", NULL },
-	{ NULL }
-};
-static const GOptionEntry uptime_options[] = {
-	{ "short", 's', 0, G_OPTION_ARG_NONE, &one_line, "One line as uptime(1) has it", NULL },
-	{ NULL }
-};
+		"Only domains that are halted, paused, running, suspended, shutdown or crashed, or "
+		"all",
+		"STATE" },
+	{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "The table as JSON", NULL }, { NULL } };
+static const GOptionEntry uptime_options[] = { { "short", 's', 0, G_OPTION_ARG_NONE, &one_line,
+						       "One line as uptime(1) has it", NULL },
+	{ NULL } };
 
 const struct command list_commands[] = {
 	{ "list", "[OPTIONS] [DOMAIN ...]", "Lists domains",
-		"State has a letter for each of: r it runs on a CPU, b it waits, p it is paused, s it has shut down,\n"
-		"c it has crashed, d it is dying. Mem is in MiB, Time in seconds of all its virtual CPUs.",
+		"State has a letter for each of: r it runs on a CPU, b it waits, p it is paused, s "
+		"it has shut down,\n"
+		"c it has crashed, d it is dying. Mem is in MiB, Time in seconds of all its "
+		"virtual CPUs.",
 		list_options, 0, -1, list },
-	{ "uptime", "[-s] [DOMAIN ...]", "Shows for how long domains have run", NULL, uptime_options, 0, -1, uptime },
+	{ "uptime", "[-s] [DOMAIN ...]", "Shows for how long domains have run", NULL,
+		uptime_options, 0, -1, uptime },
 	{ "domid", "DOMAIN", "Prints the id of a domain", NULL, NULL, 1, 1, domid },
-	{ "domname", "DOMAIN", "Prints the name of a domain", NULL, NULL, 1, 1, domname },
-	{ NULL }
+	{ "domname", "DOMAIN", "Prints the name of a domain", NULL, NULL, 1, 1, domname }, { NULL }
 };

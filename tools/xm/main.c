@@ -5,18 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct group groups[] = {
-	{ "Life of a domain", create_commands },
-	{ "State of domains", list_commands },
-	{ "Running domains", domain_commands },
-	{ "Consoles", console_commands },
-	{ "Virtual CPUs", cpu_commands },
-	{ "Schedulers", sched_commands },
-	{ "Virtual devices", device_commands },
-	{ "The host", host_commands },
-	{ "Help", help_commands },
-	{ NULL }
-};
+const struct group groups[] = { { "Life of a domain", create_commands },
+	{ "State of domains", list_commands }, { "Running domains", domain_commands },
+	{ "Consoles", console_commands }, { "Virtual CPUs", cpu_commands },
+	{ "Schedulers", sched_commands }, { "Virtual devices", device_commands },
+	{ "The host", host_commands }, { "Help", help_commands }, { NULL } };
 
 /* Names of former days. */
 static const struct {
@@ -38,7 +31,8 @@ static const struct command *nothing_like(const char *name)
 	gsize count = 0;
 
 	for (const struct group *g = groups; g->title; g++)
-		for (const struct command *c = g->commands; c->name && count < G_N_ELEMENTS(names); c++)
+		for (const struct command *c = g->commands; c->name && count < G_N_ELEMENTS(names);
+			c++)
 			names[count++] = c->name;
 	nearest = conf_nearest(name, names, count);
 	if (nearest)
@@ -96,6 +90,41 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+/* The option with @letter, or NULL. */
+static const GOptionEntry *short_option(const GOptionEntry *options, char letter)
+{
+	for (; options && options->long_name; options++)
+		if (options->short_name == letter)
+			return options;
+	return NULL;
+}
+
+/* GOption wants "-w 5" where people also write "-w5", as getopt(3) has it: takes them apart. */
+static GPtrArray *split_options(const GOptionEntry *options, int argc, char **argv)
+{
+	GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
+	bool ended = false;
+
+	for (int i = 0; i < argc; i++) {
+		const GOptionEntry *option = NULL;
+		size_t at = 1;
+
+		ended = ended || !strcmp(argv[i], "--");
+		if (!ended && argv[i][0] == '-' && argv[i][1] != '-')
+			for (; argv[i][at] && (option = short_option(options, argv[i][at])); at++)
+				if (option->arg != G_OPTION_ARG_NONE)
+					break;
+		if (option && option->arg != G_OPTION_ARG_NONE && argv[i][at + 1]) {
+			g_ptr_array_add(words, g_strndup(argv[i], at + 1));
+			g_ptr_array_add(words, g_strdup(argv[i] + at + 1));
+		} else {
+			g_ptr_array_add(words, g_strdup(argv[i]));
+		}
+	}
+	g_ptr_array_add(words, NULL);
+	return words;
+}
+
 static int run_with_options(const struct command *command, int argc, char **argv)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -118,7 +147,8 @@ static int run_with_options(const struct command *command, int argc, char **argv
 	}
 	count = argc - 1;
 	if (count < command->min || (command->max >= 0 && count > command->max)) {
-		xm_usage("%s: too %s arguments", command->name, count < command->min ? "few" : "many");
+		xm_usage("%s: too %s arguments", command->name,
+			count < command->min ? "few" : "many");
 		fprintf(stderr, "Usage: xm %s %s\n", command->name, command->usage);
 		return XM_USAGE;
 	}
@@ -128,8 +158,8 @@ static int run_with_options(const struct command *command, int argc, char **argv
 int run_command(int argc, char **argv)
 {
 	const struct command *command = find_command(argv[0]);
-	/* GOption moves the pointers about. */
-	g_autofree char **copy = g_memdup2(argv, (argc + 1) * sizeof(*argv));
+	g_autoptr(GPtrArray) words = NULL;
+	g_autofree char **copy = NULL;
 	int code;
 
 	if (!command)
@@ -138,7 +168,10 @@ int run_command(int argc, char **argv)
 		print_command_help(command);
 		return XM_OK;
 	}
-	code = run_with_options(command, argc, copy);
+	words = split_options(command->options, argc, argv);
+	/* GOption moves the pointers about. */
+	copy = g_memdup2(words->pdata, words->len * sizeof(*copy));
+	code = run_with_options(command, words->len - 1, copy);
 	reset_options(command->options);
 	if (fflush(stdout) && code == XM_OK)
 		return xm_error("cannot write: %s", g_strerror(errno));

@@ -70,7 +70,8 @@ static int print_credit(const char *name)
 		return xm_call_failed();
 	real = field_text(sxp, "name", name);
 	id = field_text(sxp, "domid", "");
-	printf("%-33s %4s %6.0f %4.0f\n", real, id, member(values, "weight"), member(values, "cap"));
+	printf("%-33s %4s %6.0f %4.0f\n", real, id, member(values, "weight"),
+		member(values, "cap"));
 	return XM_OK;
 }
 
@@ -81,7 +82,8 @@ static int sched_credit(int argc, char **argv)
 
 	if ((weight || cap) && !domain)
 		return xm_usage("sched-credit: -w and -c need -d DOMAIN");
-	if (!parameter(weight, "weight", 65535, &values[1]) || !parameter(cap, "cap", 65535, &values[2]))
+	if (!parameter(weight, "weight", 65535, &values[1]) ||
+		!parameter(cap, "cap", 65535, &values[2]))
 		return XM_USAGE;
 	code = check_scheduler("credit");
 	if (code)
@@ -104,8 +106,9 @@ static int print_sedf(const char *name)
 	real = field_text(sxp, "name", name);
 	id = field_text(sxp, "domid", "");
 	/* xend counts in nanoseconds, people in milliseconds. */
-	printf("%-33s %4s %10.1f %9.1f %7.1f %6.0f %6.0f\n", real, id, member(values, "period") / 1e6,
-		member(values, "slice") / 1e6, member(values, "latency") / 1e6, member(values, "extratime"),
+	printf("%-33s %4s %10.1f %9.1f %7.1f %6.0f %6.0f\n", real, id,
+		member(values, "period") / 1e6, member(values, "slice") / 1e6,
+		member(values, "latency") / 1e6, member(values, "extratime"),
 		member(values, "weight"));
 	return XM_OK;
 }
@@ -132,8 +135,8 @@ static int sched_sedf(int argc, char **argv)
 	if (code)
 		return code;
 	if (!set) {
-		printf("%-33s %4s %10s %9s %7s %6s %6s\n", "Name", "ID", "Period(ms)", "Slice(ms)", "Lat(ms)", "Extra",
-			"Weight");
+		printf("%-33s %4s %10s %9s %7s %6s %6s\n", "Name", "ID", "Period(ms)", "Slice(ms)",
+			"Lat(ms)", "Extra", "Weight");
 		return each_domain(argv[0], print_sedf);
 	}
 	now = xm_call("xend.domain.cpu_sedf_get", g_variant_new("(s)", argv[0]));
@@ -143,31 +146,35 @@ static int sched_sedf(int argc, char **argv)
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
 		double factor = i < 3 ? 1e6 : 1;
 
-		values[i + 1] = g_variant_new_int64(
-			texts[i] ? g_ascii_strtoll(texts[i], NULL, 10) * factor : member(now, names[i]));
+		values[i + 1] =
+			g_variant_new_int64(texts[i] ? g_ascii_strtoll(texts[i], NULL, 10) * factor
+						     : member(now, names[i]));
 	}
 	return xm_do("xend.domain.cpu_sedf_set", g_variant_new_tuple(values, 6));
 }
 
-static const GOptionEntry credit_options[] = {
-	{ "domain", 'd', 0, G_OPTION_ARG_STRING, &domain, "Domain to show or change", "DOMAIN" },
-	{ "weight", 'w', 0, G_OPTION_ARG_STRING, &weight, "Share of CPU time against other domains", "WEIGHT" },
+static const GOptionEntry credit_options[] = { { "domain", 'd', 0, G_OPTION_ARG_STRING, &domain,
+						       "Domain to show or change", "DOMAIN" },
+	{ "weight", 'w', 0, G_OPTION_ARG_STRING, &weight, "Share of CPU time against other domains",
+		"WEIGHT" },
 	{ "cap", 'c', 0, G_OPTION_ARG_STRING, &cap, "Limit in percent of one CPU; 0: none", "CAP" },
-	{ NULL }
-};
-static const GOptionEntry sedf_options[] = {
-	{ "period", 'p', 0, G_OPTION_ARG_STRING, &period, "Time between two slices", "MS" },
+	{ NULL } };
+static const GOptionEntry sedf_options[] = { { "period", 'p', 0, G_OPTION_ARG_STRING, &period,
+						     "Time between two slices", "MS" },
 	{ "slice", 's', 0, G_OPTION_ARG_STRING, &slice, "Time it gets in each period", "MS" },
-	{ "latency", 'l', 0, G_OPTION_ARG_STRING, &latency, "Longest wait after it wakes up", "MS" },
-	{ "extra", 'e', 0, G_OPTION_ARG_STRING, &extra, "1: may use time that is left over", "FLAG" },
-	{ "weight", 'w', 0, G_OPTION_ARG_STRING, &share, "Share instead of period and slice", "NUMBER" },
-	{ NULL }
-};
+	{ "latency", 'l', 0, G_OPTION_ARG_STRING, &latency, "Longest wait after it wakes up",
+		"MS" },
+	{ "extra", 'e', 0, G_OPTION_ARG_STRING, &extra, "1: may use time that is left over",
+		"FLAG" },
+	{ "weight", 'w', 0, G_OPTION_ARG_STRING, &share, "Share instead of period and slice",
+		"NUMBER" },
+	{ NULL } };
 
 const struct command sched_commands[] = {
-	{ "sched-credit", "[-d DOMAIN [-w WEIGHT] [-c CAP]]", "Shows or sets parameters of the credit scheduler", NULL,
-		credit_options, 0, 0, sched_credit },
-	{ "sched-sedf", "[DOMAIN [OPTIONS]]", "Shows or sets parameters of the sedf scheduler", NULL, sedf_options, 0, 1,
-		sched_sedf },
+	{ "sched-credit", "[-d DOMAIN [-w WEIGHT] [-c CAP]]",
+		"Shows or sets parameters of the credit scheduler", NULL, credit_options, 0, 0,
+		sched_credit },
+	{ "sched-sedf", "[DOMAIN [OPTIONS]]", "Shows or sets parameters of the sedf scheduler",
+		NULL, sedf_options, 0, 1, sched_sedf },
 	{ NULL }
 };

@@ -305,6 +305,7 @@ static void stop_timers(struct domain *d)
 		stop_timer(&v->periodic_timer);
 		stop_timer(&v->singleshot_timer);
 		stop_timer(&v->poll_timer);
+		stop_timer(&v->self_ipi_timer);
 	}
 }
 

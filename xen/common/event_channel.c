@@ -95,6 +95,50 @@ void send_guest_pirq(struct domain *d, evtchn_port_t port)
 
 /* --- Raising events --------------------------------------------------------------------------- */
 
+/*
+ * IPIs of a vCPU to itself.
+ *
+ * A guest whose handler of such an IPI sends the next one gets no further while it lets events in,
+ * as each is there at once. Linux with PREEMPT_RT is like that: when a grace period waits for this
+ * CPU, the end of each upcall, being the end of a read-side section, asks for a task switch and
+ * sends an IPI that is to look after it; the IPI comes as an upcall before the switch. So from the
+ * SELF_IPI_PROMPT'th in close succession on, they are held back until the guest has got on: until
+ * it switches tasks, waits, or takes another event, or until SELF_IPI_DELAY has passed.
+ */
+#define SELF_IPI_CLOSE  MILLISECS(1)
+#define SELF_IPI_PROMPT 16
+#define SELF_IPI_DELAY  MILLISECS(1)
+
+/* Only v itself. Whether the IPI will come later. */
+static bool hold_self_ipi(struct vcpu *v, evtchn_port_t port)
+{
+	evtchn_port_t held = READ_ONCE(v->self_ipi_port);
+	s_time_t now = NOW();
+
+	/* One that is held already will come after this moment; a second port is not held. */
+	if (held)
+		return held == port;
+	v->self_ipi_run = now - READ_ONCE(v->self_ipi_last) < SELF_IPI_CLOSE ? v->self_ipi_run + 1 : 0;
+	WRITE_ONCE(v->self_ipi_last, now);
+	if (v->self_ipi_run < SELF_IPI_PROMPT)
+		return false;
+	WRITE_ONCE(v->self_ipi_port, port);
+	migrate_timer(&v->self_ipi_timer, v->processor);
+	set_timer(&v->self_ipi_timer, now + SELF_IPI_DELAY);
+	return true;
+}
+
+void evtchn_send_held_ipi(struct vcpu *v)
+{
+	struct evtchn *chn;
+
+	WRITE_ONCE(v->self_ipi_last, NOW());
+	/* The port is released first: whoever still finds it held has its event raised below. */
+	chn = evtchn_from_port(v->domain, xchg(&v->self_ipi_port, 0));
+	if (chn && binding_state(READ_ONCE(chn->binding)) == ECS_IPI)
+		evtchn_set_pending(v->domain, chn);
+}
+
 int evtchn_send(struct domain *ld, unsigned int lport)
 {
 	struct evtchn *chn = evtchn_from_port(ld, lport);
@@ -110,7 +154,8 @@ int evtchn_send(struct domain *ld, unsigned int lport)
 		evtchn_set_pending(rd, evtchn_of(rd, binding_peer_port(b)));
 		return 0;
 	case ECS_IPI:
-		evtchn_set_pending(ld, chn);
+		if (chn->notify_vcpu != current->vcpu_id || !hold_self_ipi(current, lport))
+			evtchn_set_pending(ld, chn);
 		return 0;
 	case ECS_UNBOUND: /* nobody there yet, or any more: bind_interdomain makes up for it */
 		return 0;

@@ -1,8 +1,9 @@
 /*
- * Builds a paravirtual domain, runs it and shows its console until it shuts down: for trying the libraries without the
- * rest of the control stack. Runs in dom0.
+ * Builds a paravirtual domain, runs it and shows its console until it shuts down: for trying the
+ * libraries without the rest of the control stack. Runs in dom0.
  *
  * usage: pvboot [-m MIB] [-M MAX_MIB] [-v VCPUS] [-r RAMDISK] [-c CMDLINE] [-x] [-d] [-n] KERNEL
+ *        pvboot -k DOMID     destroys a domain
  *   -x  tell xenstored of the domain (a Linux guest needs it to get past its balloon driver)
  *   -d  leave the domain running, its console to xenconsoled
  *   -n  only build and destroy
@@ -87,7 +88,8 @@ static int run(xc_interface *xc, uint32_t domid, const struct xg_pv_result *resu
 
 enum mode { WATCH, DETACH, ONLY_BUILD };
 
-static bool write_node(struct xs_handle *xs, uint32_t domid, const char *name, const char *format, ...)
+static bool write_node(
+	struct xs_handle *xs, uint32_t domid, const char *name, const char *format, ...)
 {
 	g_autofree char *path = g_strdup_printf("/local/domain/%u%s", domid, name);
 	struct xs_permissions perms = { .id = domid, .perms = XS_PERM_NONE };
@@ -107,10 +109,13 @@ static bool introduce(uint32_t domid, const struct xg_pv_result *result)
 	struct xs_handle *xs = xs_open(0);
 	bool ok;
 
-	ok = xs && write_node(xs, domid, "", "%s", "") && write_node(xs, domid, "/name", "guest%u", domid) &&
-	     write_node(xs, domid, "/domid", "%u", domid) && write_node(xs, domid, "/control", "%s", "") &&
+	ok = xs && write_node(xs, domid, "", "%s", "") &&
+	     write_node(xs, domid, "/name", "guest%u", domid) &&
+	     write_node(xs, domid, "/domid", "%u", domid) &&
+	     write_node(xs, domid, "/control", "%s", "") &&
 	     write_node(xs, domid, "/device", "%s", "") &&
-	     write_node(xs, domid, "/console/ring-ref", "%" G_GUINT64_FORMAT, result->console_mfn) &&
+	     write_node(
+		     xs, domid, "/console/ring-ref", "%" G_GUINT64_FORMAT, result->console_mfn) &&
 	     write_node(xs, domid, "/console/port", "%u", result->console_port) &&
 	     write_node(xs, domid, "/console/type", "%s", "xenconsoled") &&
 	     write_node(xs, domid, "/console/limit", "%u", 1024 * 1024) &&
@@ -145,7 +150,8 @@ static int build_and_run(xc_interface *xc, struct xg_pv_config *config, bool tel
 	} else {
 		progress("", 0, 0, NULL);
 		printf("pvboot: domain %u is built: %s, %" G_GUINT64_FORMAT " pages, ports %u %u\n",
-			config->domid, result.guest_os, result.nr_pages, result.store_port, result.console_port);
+			config->domid, result.guest_os, result.nr_pages, result.store_port,
+			result.console_port);
 		if (tell && !introduce(config->domid, &result))
 			mode = ONLY_BUILD;
 		if (mode == DETACH && !xc_domain_unpause(xc, config->domid))
@@ -167,7 +173,7 @@ int main(int argc, char **argv)
 	xc_interface *xc;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "m:M:v:r:c:xdn")) != -1) {
+	while ((opt = getopt(argc, argv, "m:M:v:r:c:xdnk:")) != -1) {
 		switch (opt) {
 		case 'm':
 			config.memory_kb = strtoull(optarg, NULL, 0) << 10;
@@ -183,6 +189,9 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			config.cmdline = optarg;
+			break;
+		case 'k':
+			config.domid = strtoul(optarg, NULL, 0);
 			break;
 		case 'x':
 			tell = true;
@@ -203,6 +212,10 @@ int main(int argc, char **argv)
 		perror("pvboot: cannot open the control interface");
 		return 1;
 	}
+	if (config.domid && xc_domain_destroy(xc, config.domid))
+		perror("pvboot: destroydomain");
+	if (config.domid)
+		return 0;
 	opt = build_and_run(xc, &config, tell, mode);
 	xc_close(xc);
 	return opt;

@@ -121,7 +121,10 @@ long xencall2L(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t a
 	return call(xcall, op, arg1, arg2, 0, 0, 0);
 }
 
-/* Without the device: locked pages of this process alone. The kernel may still move them for an instant. */
+/*
+ * Without the device: locked pages of this process alone. The kernel may still move them for an
+ * instant.
+ */
 static void *map_pages(xencall_handle *xcall, size_t bytes)
 {
 	void *p;
@@ -130,7 +133,8 @@ static void *map_pages(xencall_handle *xcall, size_t bytes)
 		p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, xcall->buffers, 0);
 		return p == MAP_FAILED ? NULL : p;
 	}
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1,
+		0);
 	if (p == MAP_FAILED)
 		return NULL;
 	if (madvise(p, bytes, MADV_DONTFORK) || mlock(p, bytes)) {

@@ -59,7 +59,8 @@ static void apply_restart(struct conf *conf)
 
 		for (size_t j = 0; j < G_N_ELEMENTS(pairs) && !strcmp(word, words[i].word); j++)
 			if (!conf_value(conf, pairs[j][0]))
-				conf_store(conf, pairs[j][0], g_variant_new_string(pairs[j][1]), "restart");
+				conf_store(conf, pairs[j][0], g_variant_new_string(pairs[j][1]),
+					"restart");
 	}
 }
 
@@ -69,7 +70,8 @@ static bool add_vcpus(struct conf *conf, GVariantBuilder *vm, GError **error)
 	gint64 mask = conf_number(conf, "vcpu_avail", 0);
 
 	if (max < vcpus) {
-		conf_fail(error, "%" G_GINT64_FORMAT " is less than vcpus, %" G_GINT64_FORMAT, max, vcpus);
+		conf_fail(error, "%" G_GINT64_FORMAT " is less than vcpus, %" G_GINT64_FORMAT, max,
+			vcpus);
 		return conf_blame(conf, "maxvcpus", error);
 	}
 	sxp_add_int(vm, "vcpus", vcpus);
@@ -112,8 +114,8 @@ static void add_bootloader(struct conf *conf, GVariantBuilder *vm)
 
 	if (!conf_value(conf, "bootloader"))
 		return;
-	all = g_strdup_printf("%s%s%s%s", args ?: "", args && entry ? " " : "", entry ? "--entry=" : "",
-		quoted ?: "");
+	all = g_strdup_printf("%s%s%s%s", args ?: "", args && entry ? " " : "",
+		entry ? "--entry=" : "", quoted ?: "");
 	add_text(vm, "bootloader_args", all);
 }
 
@@ -132,7 +134,8 @@ static void add_ip(struct conf *conf, GVariantBuilder *image)
 		return;
 	text = g_strjoin(":", address ?: "", conf_string(conf, "nfs_server") ?: "",
 		conf_string(conf, "gateway") ?: "", conf_string(conf, "netmask") ?: "",
-		conf_string(conf, "hostname") ?: "", conf_string(conf, "interface") ?: "eth0", dhcp, NULL);
+		conf_string(conf, "hostname") ?: "", conf_string(conf, "interface") ?: "eth0", dhcp,
+		NULL);
 	sxp_add_pair(image, "ip", text);
 }
 
@@ -147,7 +150,8 @@ static bool add_root(struct conf *conf, GVariantBuilder *image, GError **error)
 		return conf_blame(conf, "nfs_root", error);
 	}
 	if (path) {
-		args = g_strdup_printf("nfsroot=%s:%s%s%s", server, path, extra ? " " : "", extra ?: "");
+		args = g_strdup_printf(
+			"nfsroot=%s:%s%s%s", server, path, extra ? " " : "", extra ?: "");
 		extra = args;
 		root = root ?: "/dev/nfs";
 	}
@@ -170,7 +174,8 @@ static bool add_image(struct conf *conf, GVariantBuilder *vm, GError **error)
 	g_autoptr(GVariant) list = NULL;
 
 	if (!hvm && !conf_value(conf, "kernel") && !conf_value(conf, "bootloader"))
-		return conf_fail(error, "%s: neither kernel nor bootloader is set", conf->path ?: "command line");
+		return conf_fail(error, "%s: neither kernel nor bootloader is set",
+			conf->path ?: "command line");
 	g_variant_builder_init(&image, G_VARIANT_TYPE("av"));
 	sxp_add(&image, sxp_atom(hvm ? "hvm" : "linux"));
 	add_place(conf, &image, CONF_IMAGE);
@@ -212,7 +217,8 @@ static void set_name(struct conf *conf)
 	if (conf_value(conf, "name") || !conf->path)
 		return;
 	base = g_path_get_basename(conf->path);
-	text = g_variant_ref_sink(g_variant_new_string(g_utf8_validate(base, -1, NULL) ? base : ""));
+	text = g_variant_ref_sink(
+		g_variant_new_string(g_utf8_validate(base, -1, NULL) ? base : ""));
 	name = conf_check(variable, text, NULL);
 	if (name)
 		conf_store(conf, "name", name, conf->path);

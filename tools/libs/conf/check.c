@@ -49,7 +49,8 @@ static GVariant *check_int(const struct conf_variable *v, GVariant *value, GErro
 	}
 	if (number < v->min || number > v->max) {
 		conf_fail(error,
-			"%" G_GINT64_FORMAT " is not in the range from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+			"%" G_GINT64_FORMAT " is not in the range from %" G_GINT64_FORMAT
+			" to %" G_GINT64_FORMAT,
 			number, v->min, v->max);
 		return NULL;
 	}
@@ -58,13 +59,14 @@ static GVariant *check_int(const struct conf_variable *v, GVariant *value, GErro
 
 static GVariant *check_bool(const struct conf_variable *v, GVariant *value, GError **error)
 {
-	static const char *const words[][2] = { { "0", "1" }, { "no", "yes" }, { "off", "on" }, { "False", "True" },
-		{ "false", "true" } };
+	static const char *const words[][2] = { { "0", "1" }, { "no", "yes" }, { "off", "on" },
+		{ "False", "True" }, { "false", "true" } };
 	const char *text = is_text(value) ? g_variant_get_string(value, NULL) : NULL;
 
 	if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
 		return g_variant_ref(value);
-	if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64) && (guint64)g_variant_get_int64(value) <= 1)
+	if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64) &&
+		(guint64)g_variant_get_int64(value) <= 1)
 		return g_variant_new_boolean(g_variant_get_int64(value));
 	for (size_t i = 0; i < G_N_ELEMENTS(words) && text; i++)
 		for (int truth = 0; truth < 2; truth++)
@@ -113,7 +115,8 @@ static GVariant *check_list(const struct conf_variable *v, GVariant *value, GErr
 		g_autoptr(GVariant) checked = check_string(&text, item, NULL);
 
 		if (!checked) {
-			conf_fail(error, "part %" G_GSIZE_FORMAT " of the list must be a string", i + 1);
+			conf_fail(error, "part %" G_GSIZE_FORMAT " of the list must be a string",
+				i + 1);
 			g_variant_builder_clear(&items);
 			return NULL;
 		}
@@ -153,7 +156,9 @@ static GVariant *check_cpus(const struct conf_variable *v, GVariant *value, GErr
 		return NULL;
 	g_variant_ref_sink(checked);
 	if (!list)
-		return check_cpu_text(g_variant_get_string(checked, NULL), error) ? g_steal_pointer(&checked) : NULL;
+		return check_cpu_text(g_variant_get_string(checked, NULL), error)
+			       ? g_steal_pointer(&checked)
+			       : NULL;
 	for (gsize i = 0; i < g_variant_n_children(checked); i++) {
 		const char *text;
 
@@ -172,7 +177,8 @@ static bool check_special(const struct conf_variable *v, GVariant *value, GError
 	if (!strcmp(v->name, "name") &&
 		(!*text || text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 					     "0123456789_-.:/+")]))
-		return conf_fail(error, "'%s' is no name: letters, digits and _-.:/+ may be in it", text);
+		return conf_fail(
+			error, "'%s' is no name: letters, digits and _-.:/+ may be in it", text);
 	if (!strcmp(v->name, "uuid") && !g_uuid_string_is_valid(text))
 		return conf_fail(error, "'%s' is no UUID", text);
 	if (!strcmp(v->name, "boot") && (!*text || text[strspn(text, "acdn")]))
@@ -183,8 +189,11 @@ static bool check_special(const struct conf_variable *v, GVariant *value, GError
 GVariant *conf_check(const struct conf_variable *variable, GVariant *value, GError **error)
 {
 	static GVariant *(*const checks[])(const struct conf_variable *, GVariant *, GError **) = {
-		[CONF_STRING] = check_string, [CONF_INT] = check_int, [CONF_BOOL] = check_bool,
-		[CONF_LIST] = check_list, [CONF_CPUS] = check_cpus,
+		[CONF_STRING] = check_string,
+		[CONF_INT] = check_int,
+		[CONF_BOOL] = check_bool,
+		[CONF_LIST] = check_list,
+		[CONF_CPUS] = check_cpus,
 	};
 	GVariant *checked = checks[variable->type](variable, value, error);
 
@@ -263,8 +272,8 @@ bool conf_assign(struct conf *conf, const char *assignment, GError **error)
 	g_hash_table_replace(conf->given, g_strdup(name), g_strdup(equals + 1));
 	if (!variable)
 		return true;
-	value = g_variant_ref_sink(variable->type == CONF_LIST ? given_list(conf, name, equals + 1) :
-								  g_variant_new_string(equals + 1));
+	value = g_variant_ref_sink(variable->type == CONF_LIST ? given_list(conf, name, equals + 1)
+							       : g_variant_new_string(equals + 1));
 	checked = conf_check(variable, value, error);
 	if (!checked) {
 		g_prefix_error(error, "%s: ", name);
@@ -275,8 +284,8 @@ bool conf_assign(struct conf *conf, const char *assignment, GError **error)
 }
 
 /* Warns of a name that is like a variable's. */
-static void check_unknown(
-	const char *path, unsigned line, const char *name, GVariant *value, void (*warn)(const char *))
+static void check_unknown(const char *path, unsigned line, const char *name, GVariant *value,
+	void (*warn)(const char *))
 {
 	static const char *names[256];
 	static gsize count;
@@ -285,20 +294,24 @@ static void check_unknown(
 	if (!count)
 		for (const struct conf_variable *v = conf_variables; v->name; v++)
 			names[count++] = v->name;
-	nearest = g_variant_is_of_type(value, G_VARIANT_TYPE_UNIT) ? NULL : conf_nearest(name, names, count);
+	nearest = g_variant_is_of_type(value, G_VARIANT_TYPE_UNIT)
+			  ? NULL
+			  : conf_nearest(name, names, count);
 	if (nearest && line) {
-		g_autofree char *message = g_strdup_printf(
-			"%s:%u: there is no variable %s; did you mean %s?", path, line, name, nearest);
+		g_autofree char *message =
+			g_strdup_printf("%s:%u: there is no variable %s; did you mean %s?", path,
+				line, name, nearest);
 
 		warn(message);
 	}
 }
 
-static bool found(struct conf *conf, const char *name, GVariant *value, unsigned line, bool declared,
-	void (*warn)(const char *), GError **error)
+static bool found(struct conf *conf, const char *name, GVariant *value, unsigned line,
+	bool declared, void (*warn)(const char *), GError **error)
 {
 	const struct conf_variable *variable = conf_variable(name);
-	g_autofree char *origin = line ? g_strdup_printf("%s:%u", conf->path, line) : g_strdup(conf->path);
+	g_autofree char *origin =
+		line ? g_strdup_printf("%s:%u", conf->path, line) : g_strdup(conf->path);
 	g_autoptr(GVariant) checked = NULL;
 
 	if (!variable) {
@@ -317,7 +330,8 @@ static bool found(struct conf *conf, const char *name, GVariant *value, unsigned
 		return false;
 	}
 	if (variable->place == CONF_OLD) {
-		g_autofree char *message = g_strdup_printf("%s: %s has no effect any more", origin, name);
+		g_autofree char *message =
+			g_strdup_printf("%s: %s has no effect any more", origin, name);
 
 		warn(message);
 	}
@@ -325,7 +339,8 @@ static bool found(struct conf *conf, const char *name, GVariant *value, unsigned
 	return true;
 }
 
-bool conf_read(struct conf *conf, const char *path, void (*warn)(const char *message), GError **error)
+bool conf_read(
+	struct conf *conf, const char *path, void (*warn)(const char *message), GError **error)
 {
 	g_free(conf->path);
 	conf->path = g_strdup(path);

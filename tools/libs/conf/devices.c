@@ -3,10 +3,11 @@
 #include "sxp.h"
 #include <string.h>
 
-static const char *const vif_keys[] = { "type", "mac", "bridge", "ip", "script", "backend", "vifname", "rate",
-	"model", "accel" };
-static const char *const vfb_keys[] = { "type", "vnc", "sdl", "vncdisplay", "vnclisten", "vncunused", "vncpasswd",
-	"display", "xauthority", "opengl", "keymap", "videoram", "serial", "monitor" };
+static const char *const vif_keys[] = { "type", "mac", "bridge", "ip", "script", "backend",
+	"vifname", "rate", "model", "accel" };
+static const char *const vfb_keys[] = { "type", "vnc", "sdl", "vncdisplay", "vnclisten",
+	"vncunused", "vncpasswd", "display", "xauthority", "opengl", "keymap", "videoram", "serial",
+	"monitor" };
 
 static bool check_key(const char *key, const char *const *keys, gsize count, GError **error)
 {
@@ -16,15 +17,16 @@ static bool check_key(const char *key, const char *const *keys, gsize count, GEr
 		if (!strcmp(key, keys[i]))
 			return true;
 	nearest = conf_nearest(key, keys, count);
-	return nearest ? conf_fail(error, "there is no key '%s'; did you mean '%s'?", key, nearest) :
-			 conf_fail(error, "there is no key '%s'", key);
+	return nearest ? conf_fail(error, "there is no key '%s'; did you mean '%s'?", key, nearest)
+		       : conf_fail(error, "there is no key '%s'", key);
 }
 
 /* Reads "k=v,k=v" into a new dictionary; NULL if it is wrong. */
 static GHashTable *read_pairs(
 	const char *text, GPtrArray *order, const char *const *keys, gsize count, GError **error)
 {
-	g_autoptr(GHashTable) pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GHashTable) pairs =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_auto(GStrv) parts = g_strsplit(text, ",", -1);
 
 	for (int i = 0; parts[i]; i++) {
@@ -69,7 +71,8 @@ static bool matches(const char *pattern, const char *text)
 GVariant *conf_vif(const char *text, GError **error)
 {
 	g_autoptr(GPtrArray) order = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GHashTable) pairs = read_pairs(text, order, vif_keys, G_N_ELEMENTS(vif_keys), error);
+	g_autoptr(GHashTable) pairs =
+		read_pairs(text, order, vif_keys, G_N_ELEMENTS(vif_keys), error);
 	const char *mac, *rate;
 
 	if (!pairs)
@@ -95,7 +98,8 @@ GVariant *conf_vif(const char *text, GError **error)
 static GVariant *make_vfb(const char *text, GError **error)
 {
 	g_autoptr(GPtrArray) order = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GHashTable) pairs = read_pairs(text, order, vfb_keys, G_N_ELEMENTS(vfb_keys), error);
+	g_autoptr(GHashTable) pairs =
+		read_pairs(text, order, vfb_keys, G_N_ELEMENTS(vfb_keys), error);
 	g_autofree char *type = pairs ? g_strdup(g_hash_table_lookup(pairs, "type")) : NULL;
 
 	if (!pairs)
@@ -117,14 +121,16 @@ static GVariant *make_vfb(const char *text, GError **error)
 /* What may stand before ':' in the name of a disk's contents. */
 static bool check_uname(const char *uname, GError **error)
 {
-	static const char *const schemes[] = { "phy", "file", "tap", "tap2", "nbd", "enbd", "iscsi", "npiv", "drbd" };
+	static const char *const schemes[] = { "phy", "file", "tap", "tap2", "nbd", "enbd", "iscsi",
+		"npiv", "drbd" };
 	const char *colon = strchr(uname, ':');
 	g_autofree char *scheme = colon ? g_strndup(uname, colon - uname) : NULL;
 
 	if (!*uname)
 		return true;
 	if (!scheme)
-		return conf_fail(error, "'%s' does not begin with phy:, file: or another kind of disk", uname);
+		return conf_fail(error,
+			"'%s' does not begin with phy:, file: or another kind of disk", uname);
 	for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++)
 		if (!strcmp(scheme, schemes[i]))
 			return true;
@@ -147,7 +153,8 @@ GVariant *conf_disk(const char *text, GError **error)
 		g_strstrip(parts[i]);
 	if (!check_uname(parts[0], error))
 		return NULL;
-	if (!matches("^(ioemu:)?(/dev/)?((sd|hd|xvd)[a-z]{1,2}[0-9]*|0x[0-9a-fA-F]+|[0-9]+)(:(disk|cdrom))?$",
+	if (!matches("^(ioemu:)?(/dev/"
+		     ")?((sd|hd|xvd)[a-z]{1,2}[0-9]*|0x[0-9a-fA-F]+|[0-9]+)(:(disk|cdrom))?$",
 		    parts[1])) {
 		conf_fail(error, "'%s' is no device such as xvda, sda1 or hdc:cdrom", parts[1]);
 		return NULL;

@@ -9,8 +9,8 @@
 #define SCRIPT_MAX (1 << 20)
 
 /*
- * What Python does best itself: runs the script and says which variables it leaves, on which line each was assigned
- * last, and which were declared. Returns (line, reason) when it fails.
+ * What Python does best itself: runs the script and says which variables it leaves, on which line
+ * each was assigned last, and which were declared. Returns (line, reason) when it fails.
  */
 static const char helper[] =
 	"import ast, sys, types\n"
@@ -24,8 +24,10 @@ static const char helper[] =
 	"                raise Wrong(f\"variable '{name}' is missing, say {name}=VALUE: {use}\")\n"
 	"            if test:\n"
 	"                try: scope[name] = test(name, given[name])\n"
-	"                except ValueError: raise Wrong(f\"{name}={given[name]} is wrong: {use}\") from None\n"
-	"    module = types.ModuleType('xm_vars', 'Variables that a configuration wants to be told.')\n"
+	"                except ValueError: raise Wrong(f\"{name}={given[name]} is wrong: {use}\") "
+	"from None\n"
+	"    module = types.ModuleType('xm_vars', 'Variables that a configuration wants to be "
+	"told.')\n"
 	"    module.var, module.check = var, check\n"
 	"    return module\n"
 	"def where(error, path):\n"
@@ -36,7 +38,8 @@ static const char helper[] =
 	"    return line\n"
 	"def run(path, source, given):\n"
 	"    scope, declared, lines = dict(given), {}, {}\n"
-	"    scope.update(__name__='__main__', __file__=path, xm_vars=make_vars(scope, given, declared))\n"
+	"    scope.update(__name__='__main__', __file__=path, xm_vars=make_vars(scope, given, "
+	"declared))\n"
 	"    sys.modules['xm_vars'] = scope['xm_vars']\n"
 	"    try:\n"
 	"        tree = ast.parse(source, path)\n"
@@ -45,11 +48,13 @@ static const char helper[] =
 	"                lines[node.id] = max(node.lineno, lines.get(node.id, 0))\n"
 	"        exec(compile(tree, path, 'exec'), scope)\n"
 	"    except Wrong as e: return where(e, path), str(e)\n"
-	"    except SyntaxError as e: return (e.lineno or 0) if e.filename == path else where(e, path), e.msg\n"
+	"    except SyntaxError as e: return (e.lineno or 0) if e.filename == path else where(e, "
+	"path), e.msg\n"
 	"    except SystemExit as e: return where(e, path), 'the script calls exit'\n"
 	"    except BaseException as e:\n"
 	"        return where(e, path), f'{type(e).__name__}: {e}'.splitlines()[0]\n"
-	"    return [(name, value, lines.get(name, 0), name in declared) for name, value in scope.items()\n"
+	"    return [(name, value, lines.get(name, 0), name in declared) for name, value in "
+	"scope.items()\n"
 	"            if not name.startswith('_') and value is not None]\n";
 
 /* The first line of Python's own error, which is cleared. */
@@ -155,8 +160,8 @@ static bool take_result(struct conf *conf, const char *path, PyObject *result, c
 
 		if (!PyArg_ParseTuple(result, "is", &line, &reason))
 			return python_failed(error);
-		return line ? conf_fail(error, "%s:%d: %s", path, line, reason) :
-			      conf_fail(error, "%s: %s", path, reason);
+		return line ? conf_fail(error, "%s:%d: %s", path, line, reason)
+			    : conf_fail(error, "%s: %s", path, reason);
 	}
 	for (Py_ssize_t i = 0; i < PyList_GET_SIZE(result); i++) {
 		const char *name;
@@ -165,7 +170,8 @@ static bool take_result(struct conf *conf, const char *path, PyObject *result, c
 		int declared;
 		g_autoptr(GVariant) variant = NULL;
 
-		if (!PyArg_ParseTuple(PyList_GET_ITEM(result, i), "sOIp", &name, &value, &line, &declared))
+		if (!PyArg_ParseTuple(
+			    PyList_GET_ITEM(result, i), "sOIp", &name, &value, &line, &declared))
 			return python_failed(error);
 		variant = g_variant_ref_sink(from_python(value, 0));
 		if (!found(conf, name, variant, line, declared, warn, error))
@@ -192,8 +198,8 @@ static bool read_source(const char *path, char **source, gsize *length, GError *
 	return ok;
 }
 
-bool conf_run_script(struct conf *conf, const char *path, conf_found_fn *found, void (*warn)(const char *),
-	GError **error)
+bool conf_run_script(struct conf *conf, const char *path, conf_found_fn *found,
+	void (*warn)(const char *), GError **error)
 {
 	g_autofree char *source = NULL;
 	PyObject *scope, *done = NULL, *result = NULL, *given;
@@ -207,8 +213,8 @@ bool conf_run_script(struct conf *conf, const char *path, conf_found_fn *found, 
 	if (scope && given && !PyDict_SetItemString(scope, "__builtins__", PyEval_GetBuiltins()))
 		done = PyRun_String(helper, Py_file_input, scope, scope);
 	if (done)
-		result = PyObject_CallFunction(PyDict_GetItemString(scope, "run"), "sy#O", path, source,
-			(Py_ssize_t)length, given);
+		result = PyObject_CallFunction(PyDict_GetItemString(scope, "run"), "sy#O", path,
+			source, (Py_ssize_t)length, given);
 	ok = result ? take_result(conf, path, result, found, warn, error) : python_failed(error);
 	Py_XDECREF(result);
 	Py_XDECREF(done);

@@ -1,4 +1,5 @@
-/* The table of all variables of a domain's configuration. Order is that of help and of the "(vm ...)". */
+/* The table of all variables of a domain's configuration. Order is that of help and of the "(vm
+ * ...)". */
 #include "private.h"
 #include <string.h>
 
@@ -170,7 +171,8 @@ static unsigned distance(const char *a, const char *b)
 	for (size_t i = 1; i <= n; i++) {
 		row[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			row[j] = MIN(MIN(last[j], row[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			row[j] = MIN(
+				MIN(last[j], row[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				row[j] = MIN(row[j], before[j - 2] + 1);
 		}
@@ -184,7 +186,9 @@ static unsigned distance(const char *a, const char *b)
 
 const char *conf_nearest(const char *name, const char *const *names, gsize count)
 {
-	unsigned best = strlen(name) < 3 ? 1 : strlen(name) < 6 ? 2 : 3; /* less than this is alike */
+	unsigned best = strlen(name) < 3   ? 1
+			: strlen(name) < 6 ? 2
+					   : 3; /* less than this is alike */
 	const char *found = NULL;
 
 	for (gsize i = 0; i < count; i++) {

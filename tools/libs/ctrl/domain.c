@@ -84,7 +84,8 @@ int xc_domain_getinfolist(
 	op.u.getdomaininfolist.max_domains = max;
 	set_xen_guest_handle(op.u.getdomaininfolist.buffer, buffer);
 	ret = xc_sysctl(xc, &op) ? -1 : (int)op.u.getdomaininfolist.num_domains;
-	return xc_buffer_out(xc, buffer, info, op.u.getdomaininfolist.num_domains * sizeof(*info), ret);
+	return xc_buffer_out(
+		xc, buffer, info, op.u.getdomaininfolist.num_domains * sizeof(*info), ret);
 }
 
 int xc_domain_sethandle(xc_interface *xc, uint32_t domid, const xen_domain_handle_t handle)
@@ -178,8 +179,7 @@ int xc_domain_send_trigger(xc_interface *xc, uint32_t domid, unsigned trigger, u
 	return xc_domctl(xc, &op);
 }
 
-int xc_domain_set_tsc_info(
-	xc_interface *xc, uint32_t domid, const struct xen_domctl_tsc_info *info)
+int xc_domain_set_tsc_info(xc_interface *xc, uint32_t domid, const struct xen_domctl_tsc_info *info)
 {
 	struct xen_domctl op = XC_DOMCTL(settscinfo, domid);
 

@@ -8,8 +8,8 @@ int xc_evtchn_alloc_unbound(xc_interface *xc, uint32_t domid, uint32_t remote)
 {
 	struct evtchn_alloc_unbound arg = { .dom = domid, .remote_dom = remote };
 
-	if (xc_hypercall_arg(xc, __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &arg,
-		    sizeof(arg)))
+	if (xc_hypercall_arg(
+		    xc, __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &arg, sizeof(arg)))
 		return -1;
 	return arg.port;
 }

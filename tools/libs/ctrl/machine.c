@@ -82,8 +82,8 @@ int xc_availheap(
 	return 0;
 }
 
-int xc_readconsole(xc_interface *xc, char *dst, unsigned *count, bool clear, bool incremental,
-	uint32_t *index)
+int xc_readconsole(
+	xc_interface *xc, char *dst, unsigned *count, bool clear, bool incremental, uint32_t *index)
 {
 	struct xen_sysctl op = XC_SYSCTL(readconsole);
 	char *buffer = xc_buffer(xc, NULL, *count);
@@ -160,7 +160,8 @@ int xc_perfc_query(xc_interface *xc, xen_sysctl_perfc_desc_t *counters, unsigned
 	xen_sysctl_perfc_val_t *values, unsigned nr_values)
 {
 	struct xen_sysctl op = XC_SYSCTL(perfc_op);
-	size_t desc_bytes = nr_counters * sizeof(*counters), val_bytes = nr_values * sizeof(*values);
+	size_t desc_bytes = nr_counters * sizeof(*counters),
+	       val_bytes = nr_values * sizeof(*values);
 	xen_sysctl_perfc_desc_t *desc = xc_buffer(xc, NULL, desc_bytes);
 	xen_sysctl_perfc_val_t *val = xc_buffer(xc, NULL, val_bytes);
 	int ret = -1;
@@ -178,8 +179,8 @@ int xc_perfc_query(xc_interface *xc, xen_sysctl_perfc_desc_t *counters, unsigned
 /* Commands whose structure is a string. */
 static bool is_string(unsigned cmd)
 {
-	return cmd == XENVER_extraversion || cmd == XENVER_capabilities || cmd == XENVER_changeset ||
-	       cmd == XENVER_commandline;
+	return cmd == XENVER_extraversion || cmd == XENVER_capabilities ||
+	       cmd == XENVER_changeset || cmd == XENVER_commandline;
 }
 
 int xc_version(xc_interface *xc, unsigned cmd, void *arg, size_t size)

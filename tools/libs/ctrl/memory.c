@@ -30,7 +30,8 @@ static int reservation(xc_interface *xc, unsigned cmd, uint32_t domid, unsigned 
 int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
 	unsigned mem_flags, xen_pfn_t *frames)
 {
-	return reservation(xc, XENMEM_populate_physmap, domid, nr, order, mem_flags, frames, frames);
+	return reservation(
+		xc, XENMEM_populate_physmap, domid, nr, order, mem_flags, frames, frames);
 }
 
 int xc_domain_decrease(
@@ -68,7 +69,8 @@ int xc_get_machine_memory_map(xc_interface *xc, struct xc_e820entry *map, unsign
 	if (!buffer)
 		return -1;
 	set_xen_guest_handle(arg.buffer, buffer);
-	ret = memory_op(xc, XENMEM_machine_memory_map, &arg, sizeof(arg)) ? -1 : (int)arg.nr_entries;
+	ret = memory_op(xc, XENMEM_machine_memory_map, &arg, sizeof(arg)) ? -1
+									  : (int)arg.nr_entries;
 	return xc_buffer_out(xc, buffer, map, max * sizeof(*map), ret);
 }
 
@@ -193,8 +195,7 @@ int xc_unpin_table(xc_interface *xc, uint32_t domid, xen_pfn_t mfn)
 	return xc_mmuext_op(xc, domid, &op, 1);
 }
 
-int xc_mmu_update(
-	xc_interface *xc, uint32_t domid, const struct mmu_update *updates, unsigned nr)
+int xc_mmu_update(xc_interface *xc, uint32_t domid, const struct mmu_update *updates, unsigned nr)
 {
 	struct mmu_update *buffer = xc_buffer(xc, updates, nr * sizeof(*updates));
 

@@ -15,7 +15,10 @@ void *xc_buffer(xc_interface *xc, const void *src, size_t size);
 /** Frees a buffer (NULL: nothing); errno stays. */
 void xc_buffer_free(xc_interface *xc, void *buffer);
 
-/** Copies @size bytes back to @dst (NULL: not) if @ret is not -1, frees the buffer, and returns @ret. */
+/**
+ * Copies @size bytes back to @dst (NULL: not) if @ret is not -1, frees the buffer, and returns
+ * @ret.
+ */
 long xc_buffer_out(xc_interface *xc, void *buffer, void *dst, size_t size, long ret);
 
 /** A hypercall whose only pointer is to @arg, of @size bytes, which goes in and comes out again. */

@@ -60,8 +60,7 @@ int xc_domain_ioport_mapping(xc_interface *xc, uint32_t domid, unsigned first_gp
 	return xc_domctl(xc, &op);
 }
 
-static int device_op(
-	xc_interface *xc, unsigned cmd, uint32_t domid, uint32_t sbdf, uint32_t flags)
+static int device_op(xc_interface *xc, unsigned cmd, uint32_t domid, uint32_t sbdf, uint32_t flags)
 {
 	struct xen_domctl op = { .cmd = cmd, .domain = domid };
 

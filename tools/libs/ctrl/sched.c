@@ -32,26 +32,26 @@ static int domain_op(xc_interface *xc, uint32_t domid, unsigned sched_id, unsign
 
 /* xc_sched_NAME_domain_set() and _get() of scheduler @id. */
 #define DOMAIN_PARAMETERS(name, id)                                                                \
-	int xc_sched_##name##_domain_set(xc_interface *xc, uint32_t domid,                         \
-		const struct xen_domctl_sched_##name *params)                                      \
+	int xc_sched_##name##_domain_set(                                                          \
+		xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_##name *params)    \
 	{                                                                                          \
-		return domain_op(xc, domid, id, XEN_DOMCTL_SCHEDOP_putinfo, params, NULL,          \
-			sizeof(*params));                                                          \
+		return domain_op(                                                                  \
+			xc, domid, id, XEN_DOMCTL_SCHEDOP_putinfo, params, NULL, sizeof(*params)); \
 	}                                                                                          \
                                                                                                    \
 	int xc_sched_##name##_domain_get(                                                          \
 		xc_interface *xc, uint32_t domid, struct xen_domctl_sched_##name *params)          \
 	{                                                                                          \
-		return domain_op(xc, domid, id, XEN_DOMCTL_SCHEDOP_getinfo, NULL, params,          \
-			sizeof(*params));                                                          \
+		return domain_op(                                                                  \
+			xc, domid, id, XEN_DOMCTL_SCHEDOP_getinfo, NULL, params, sizeof(*params)); \
 	}
 
 DOMAIN_PARAMETERS(credit, XEN_SCHEDULER_CREDIT)
 DOMAIN_PARAMETERS(credit2, XEN_SCHEDULER_CREDIT2)
 DOMAIN_PARAMETERS(rtds, XEN_SCHEDULER_RTDS)
 
-static int pool_params(xc_interface *xc, uint32_t pool, unsigned sched_id, unsigned cmd,
-	void *params, size_t size)
+static int pool_params(
+	xc_interface *xc, uint32_t pool, unsigned sched_id, unsigned cmd, void *params, size_t size)
 {
 	struct xen_sysctl op = XC_SYSCTL(scheduler_op);
 
@@ -83,7 +83,8 @@ static int pool_params(xc_interface *xc, uint32_t pool, unsigned sched_id, unsig
 POOL_PARAMETERS(credit, XEN_SCHEDULER_CREDIT)
 POOL_PARAMETERS(credit2, XEN_SCHEDULER_CREDIT2)
 
-static int pool_op(xc_interface *xc, struct xen_sysctl_cpupool_op *pool, uint8_t *cpus, size_t bytes)
+static int pool_op(
+	xc_interface *xc, struct xen_sysctl_cpupool_op *pool, uint8_t *cpus, size_t bytes)
 {
 	struct xen_sysctl op = XC_SYSCTL(cpupool_op);
 	uint8_t *buffer = cpus ? xc_buffer(xc, NULL, bytes) : NULL;

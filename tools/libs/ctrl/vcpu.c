@@ -27,8 +27,8 @@ static int context(xc_interface *xc, struct xen_domctl *op, unsigned vcpu,
 	return xc_buffer_out(xc, buffer, out, sizeof(*out), xc_domctl(xc, op));
 }
 
-int xc_vcpu_setcontext(xc_interface *xc, uint32_t domid, unsigned vcpu,
-	const struct vcpu_guest_context *registers)
+int xc_vcpu_setcontext(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, const struct vcpu_guest_context *registers)
 {
 	struct xen_domctl op = XC_DOMCTL(setvcpucontext, domid);
 
@@ -64,8 +64,8 @@ int xc_vcpu_get_ext_context(xc_interface *xc, uint32_t domid, unsigned vcpu,
 	return 0;
 }
 
-int xc_vcpu_get_xstate(xc_interface *xc, uint32_t domid, unsigned vcpu, uint64_t *mask, void *out,
-	uint64_t *size)
+int xc_vcpu_get_xstate(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, uint64_t *mask, void *out, uint64_t *size)
 {
 	struct xen_domctl op = XC_DOMCTL(getvcpuextstate, domid);
 	size_t room = *size;
@@ -163,16 +163,16 @@ static int affinity(xc_interface *xc, struct xen_domctl *op, unsigned vcpu, uint
 	return ret;
 }
 
-int xc_vcpu_setaffinity(xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard,
-	uint8_t *soft, size_t bytes)
+int xc_vcpu_setaffinity(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard, uint8_t *soft, size_t bytes)
 {
 	struct xen_domctl op = XC_DOMCTL(setvcpuaffinity, domid);
 
 	return affinity(xc, &op, vcpu, hard, soft, bytes);
 }
 
-int xc_vcpu_getaffinity(xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard,
-	uint8_t *soft, size_t bytes)
+int xc_vcpu_getaffinity(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, uint8_t *hard, uint8_t *soft, size_t bytes)
 {
 	struct xen_domctl op = XC_DOMCTL(getvcpuaffinity, domid);
 
@@ -191,8 +191,7 @@ static int node_affinity(
 	return xc_buffer_out(xc, buffer, out, bytes, xc_domctl(xc, op));
 }
 
-int xc_domain_setnodeaffinity(
-	xc_interface *xc, uint32_t domid, const uint8_t *nodes, size_t bytes)
+int xc_domain_setnodeaffinity(xc_interface *xc, uint32_t domid, const uint8_t *nodes, size_t bytes)
 {
 	struct xen_domctl op = XC_DOMCTL(setnodeaffinity, domid);
 

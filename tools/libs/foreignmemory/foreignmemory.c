@@ -20,7 +20,8 @@ struct xenforeignmemory_resource_handle {
 	size_t bytes;
 };
 
-xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger, unsigned open_flags)
+xenforeignmemory_handle *xenforeignmemory_open(
+	struct xentoollog_logger *logger, unsigned open_flags)
 {
 	xenforeignmemory_handle *fmem;
 
@@ -61,8 +62,8 @@ static int first_error(int *err, size_t pages)
 }
 
 /*
- * A frame that its domain has paged out fails with ENOENT, and is on its way in: such frames are asked for again, one by
- * one, for as long as it takes.
+ * A frame that its domain has paged out fails with ENOENT, and is on its way in: such frames are
+ * asked for again, one by one, for as long as it takes.
  */
 static int retry_paged_out(int fd, struct privcmd_mmapbatch_v2 *batch, int *err)
 {

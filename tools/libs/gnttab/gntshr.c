@@ -70,7 +70,8 @@ static void *share(xengntshr_handle *xgs, uint32_t domid, int count, uint32_t *r
 	if (ioctl(xgs->fd, IOCTL_GNTALLOC_ALLOC_GREF, alloc))
 		goto out;
 	dealloc.index = alloc->index;
-	addr = mmap(NULL, count * GNT_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, xgs->fd, alloc->index);
+	addr = mmap(NULL, count * GNT_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, xgs->fd,
+		alloc->index);
 	saved = errno;
 	if (addr != MAP_FAILED && gnt_set_notify(xgs, alloc->index, notify_offset, notify_port)) {
 		saved = errno;
@@ -93,8 +94,8 @@ void *xengntshr_share_pages(
 	return share(xgs, domid, count, refs, writable, -1, -1);
 }
 
-void *xengntshr_share_page_notify(xengntshr_handle *xgs, uint32_t domid, uint32_t *ref, int writable,
-	uint32_t notify_offset, evtchn_port_t notify_port)
+void *xengntshr_share_page_notify(xengntshr_handle *xgs, uint32_t domid, uint32_t *ref,
+	int writable, uint32_t notify_offset, evtchn_port_t notify_port)
 {
 	return share(xgs, domid, 1, ref, writable, notify_offset, notify_port);
 }

@@ -71,8 +71,8 @@ static void forget(xengnttab_handle *xgt, uint64_t index, uint32_t count)
 }
 
 /* The device takes the grants first and maps them with mmap() at the offset that it gave. */
-static void *map_taken(xengnttab_handle *xgt, const struct ioctl_gntdev_map_grant_ref *map, int prot,
-	uint32_t notify_offset, evtchn_port_t notify_port)
+static void *map_taken(xengnttab_handle *xgt, const struct ioctl_gntdev_map_grant_ref *map,
+	int prot, uint32_t notify_offset, evtchn_port_t notify_port)
 {
 	size_t bytes = map->count * GNT_PAGE_SIZE;
 	void *addr = mmap(NULL, bytes, prot, MAP_SHARED, xgt->fd, map->index);
@@ -93,8 +93,9 @@ static void *map_taken(xengnttab_handle *xgt, const struct ioctl_gntdev_map_gran
 }
 
 /* One domain for all (@stride 0) or one each (@stride 1). */
-static void *map_refs(xengnttab_handle *xgt, uint32_t count, const uint32_t *domids, unsigned stride,
-	const uint32_t *refs, int prot, uint32_t notify_offset, evtchn_port_t notify_port)
+static void *map_refs(xengnttab_handle *xgt, uint32_t count, const uint32_t *domids,
+	unsigned stride, const uint32_t *refs, int prot, uint32_t notify_offset,
+	evtchn_port_t notify_port)
 {
 	struct ioctl_gntdev_map_grant_ref *map;
 	void *addr = NULL;
@@ -162,7 +163,8 @@ int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
 }
 
 /* The segment's layout is the device's. */
-_Static_assert(sizeof(struct xengnttab_grant_copy_segment) == sizeof(struct gntdev_grant_copy_segment),
+_Static_assert(
+	sizeof(struct xengnttab_grant_copy_segment) == sizeof(struct gntdev_grant_copy_segment),
 	"layout of a copy segment");
 
 int xengnttab_grant_copy(

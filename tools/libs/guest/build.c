@@ -1,4 +1,7 @@
-/* Builds a paravirtual domain: limits, memory, contents, page tables, ports and grants, and the first vCPU. */
+/*
+ * Builds a paravirtual domain: limits, memory, contents, page tables, ports and grants, and the
+ * first vCPU.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +17,10 @@
 #define LARGE_BATCH 512
 #define SMALL_BATCH 8192
 
-/* Pages mapped at a time: a few calls for most parts, and a bound to what a large initrd takes here. */
+/*
+ * Pages mapped at a time: a few calls for most parts, and a bound to what a large initrd takes
+ * here.
+ */
 #define MAP_BATCH 8192
 
 struct builder {
@@ -56,8 +62,8 @@ static bool go_on(struct builder *b, uint64_t done, uint64_t total, GError **err
 
 static uint8_t *map_pages(struct builder *b, uint64_t pfn, uint64_t nr, GError **error)
 {
-	void *p = xenforeignmemory_map(xc_foreign(b->xc), b->config->domid, PROT_READ | PROT_WRITE, nr,
-		b->p2m + pfn, NULL);
+	void *p = xenforeignmemory_map(xc_foreign(b->xc), b->config->domid, PROT_READ | PROT_WRITE,
+		nr, b->p2m + pfn, NULL);
 
 	if (!p)
 		refused(b, "its memory cannot be mapped", error);
@@ -69,7 +75,10 @@ static void unmap_pages(struct builder *b, void *p, uint64_t nr)
 	xenforeignmemory_unmap(xc_foreign(b->xc), p, nr);
 }
 
-/* Writes to a part of memory: @fill gets each batch, mapped, with its first frame's number within the part. */
+/*
+ * Writes to a part of memory: @fill gets each batch, mapped, with its first frame's number within
+ * the part.
+ */
 static bool write_pages(struct builder *b, uint64_t pfn, uint64_t nr,
 	bool (*fill)(struct builder *b, uint8_t *pages, uint64_t first, uint64_t n, GError **error),
 	GError **error)
@@ -153,8 +162,8 @@ static bool set_limits(struct builder *b, GError **error)
 	if (config->cpuid && xc_set_domain_cpu_policy(b->xc, config->domid, config->cpuid,
 				     config->nr_cpuid, config->msrs, config->nr_msrs, wrong)) {
 		g_set_error(error, XG_ERROR, XG_ERROR_HYPERVISOR,
-			"domain %u: CPUID leaf %#x.%#x or MSR %#x is refused", config->domid, wrong[0], wrong[1],
-			wrong[2]);
+			"domain %u: CPUID leaf %#x.%#x or MSR %#x is refused", config->domid,
+			wrong[0], wrong[1], wrong[2]);
 		return false;
 	}
 	/* A kernel that is told no map makes one up from its size. */
@@ -166,7 +175,8 @@ static bool set_limits(struct builder *b, GError **error)
 static bool no_memory(struct builder *b, uint64_t done, GError **error)
 {
 	g_set_error(error, XG_ERROR, XG_ERROR_MEMORY,
-		"domain %u: too little free memory: got %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " KiB",
+		"domain %u: too little free memory: got %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+		" KiB",
 		b->config->domid, done * 4, b->nr_pages * 4);
 	return false;
 }
@@ -218,7 +228,8 @@ static bool populate(struct builder *b, GError **error)
 	if (!claimed && errno == ENOMEM)
 		return no_memory(b, 0, error);
 	b->p2m = g_try_new(xen_pfn_t, b->nr_pages);
-	ok = b->p2m ? allocate_all(b, error) : refused(b, "no memory for its list of frames", error);
+	ok = b->p2m ? allocate_all(b, error)
+		    : refused(b, "no memory for its list of frames", error);
 	if (claimed)
 		xc_domain_claim_pages(b->xc, b->config->domid, 0);
 	return ok;
@@ -240,7 +251,8 @@ static void copy_segment(const struct xg_segment *s, uint64_t base, uint64_t byt
 	memset(dst + (start - base) + copied, 0, end - start - copied);
 }
 
-static bool fill_kernel(struct builder *b, uint8_t *pages, uint64_t first, uint64_t n, GError **error)
+static bool fill_kernel(
+	struct builder *b, uint8_t *pages, uint64_t first, uint64_t n, GError **error)
 {
 	uint64_t base = (b->layout.kernel + first) << XC_PAGE_SHIFT;
 	struct xg_segment segment;
@@ -257,7 +269,8 @@ static bool write_kernel(struct builder *b, GError **error)
 }
 
 /* Reads straight into the guest. */
-static bool fill_initrd(struct builder *b, uint8_t *pages, uint64_t first, uint64_t n, GError **error)
+static bool fill_initrd(
+	struct builder *b, uint8_t *pages, uint64_t first, uint64_t n, GError **error)
 {
 	uint64_t pos = first << XC_PAGE_SHIFT, bytes = n << XC_PAGE_SHIFT;
 	uint64_t len = MIN(bytes, b->initrd_bytes - pos), done = 0;
@@ -268,7 +281,8 @@ static bool fill_initrd(struct builder *b, uint8_t *pages, uint64_t first, uint6
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			g_set_error(error, XG_ERROR, XG_ERROR_FILE, "ramdisk %s: %s", b->config->ramdisk,
+			g_set_error(error, XG_ERROR, XG_ERROR_FILE, "ramdisk %s: %s",
+				b->config->ramdisk,
 				got ? g_strerror(errno) : "cut off while it was read");
 			return false;
 		}
@@ -347,7 +361,8 @@ static bool make_ports(struct builder *b, GError **error)
 }
 
 /* start_info, and empty rings behind it. */
-static bool fill_start(struct builder *b, uint8_t *pages, uint64_t first, uint64_t n, GError **error)
+static bool fill_start(
+	struct builder *b, uint8_t *pages, uint64_t first, uint64_t n, GError **error)
 {
 	struct xg_start start = {
 		.shared_info_mfn = b->shared_info_mfn,

@@ -1,6 +1,6 @@
 /*
- * Reads ELF kernels (System V gABI chapters 4 and 5, x86-64 supplement): what is to be loaded where, and where they keep
- * the notes for Xen. Every number in the file is taken as hostile.
+ * Reads ELF kernels (System V gABI chapters 4 and 5, x86-64 supplement): what is to be loaded
+ * where, and where they keep the notes for Xen. Every number in the file is taken as hostile.
  */
 #include <elf.h>
 #include <string.h>
@@ -86,8 +86,8 @@ static bool parse_notes(
 }
 
 /* The name of a section, if it lies within the table of names; it may lack its end. */
-static bool named(const struct xg_kernel *kernel, const Elf64_Shdr *names, const Elf64_Shdr *section,
-	const char *name)
+static bool named(const struct xg_kernel *kernel, const Elf64_Shdr *names,
+	const Elf64_Shdr *section, const char *name)
 {
 	size_t len = strlen(name) + 1;
 
@@ -109,19 +109,23 @@ static bool parse_sections(struct xg_kernel *kernel, GError **error)
 		!in_file(kernel, header.e_shoff, (uint64_t)header.e_shnum * sizeof(section)))
 		return fail(error, "the ELF section headers lie outside the file");
 	if (header.e_shstrndx < header.e_shnum)
-		memcpy(&names, kernel->elf.data + header.e_shoff + header.e_shstrndx * sizeof(names),
+		memcpy(&names,
+			kernel->elf.data + header.e_shoff + header.e_shstrndx * sizeof(names),
 			sizeof(names));
 	for (unsigned i = 0; i < header.e_shnum; i++) {
-		memcpy(&section, kernel->elf.data + header.e_shoff + i * sizeof(section), sizeof(section));
+		memcpy(&section, kernel->elf.data + header.e_shoff + i * sizeof(section),
+			sizeof(section));
 		if (section.sh_type == SHT_NOTE) {
-			if (!parse_notes(kernel, section.sh_offset, section.sh_size, section.sh_addralign, error))
+			if (!parse_notes(kernel, section.sh_offset, section.sh_size,
+				    section.sh_addralign, error))
 				return false;
 		} else if (!kernel->has_notes && section.sh_type != SHT_NOBITS &&
 			   named(kernel, &names, &section, "__xen_guest")) {
 			if (!in_file(kernel, section.sh_offset, section.sh_size))
 				return fail(error, "section __xen_guest lies outside the file");
 			if (!xg_take_guest_section(kernel,
-				    (const char *)kernel->elf.data + section.sh_offset, section.sh_size, error))
+				    (const char *)kernel->elf.data + section.sh_offset,
+				    section.sh_size, error))
 				return false;
 		}
 	}
@@ -170,8 +174,8 @@ bool xg_elf_parse(struct xg_kernel *kernel, GError **error)
 		get_program_header(kernel, i, &segment);
 		if (segment.p_type == PT_LOAD && !check_segment(kernel, &segment, error))
 			return false;
-		if (segment.p_type == PT_NOTE &&
-			!parse_notes(kernel, segment.p_offset, segment.p_filesz, segment.p_align, error))
+		if (segment.p_type == PT_NOTE && !parse_notes(kernel, segment.p_offset,
+							 segment.p_filesz, segment.p_align, error))
 			return false;
 	}
 	if (!kernel->has_notes && !parse_sections(kernel, error))

@@ -8,7 +8,7 @@
 
 #include "private.h"
 
-G_DEFINE_QUARK(xg-error-quark, xg_error)
+G_DEFINE_QUARK(xg - error - quark, xg_error)
 
 void xg_blob_free(struct xg_blob *blob)
 {
@@ -23,9 +23,11 @@ int xg_open_file(const char *what, const char *path, uint64_t *size, GError **er
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st)) {
-		g_set_error(error, XG_ERROR, XG_ERROR_FILE, "%s %s: %s", what, path, g_strerror(errno));
+		g_set_error(
+			error, XG_ERROR, XG_ERROR_FILE, "%s %s: %s", what, path, g_strerror(errno));
 	} else if (!S_ISREG(st.st_mode)) {
-		g_set_error(error, XG_ERROR, XG_ERROR_FILE, "%s %s: not a regular file", what, path);
+		g_set_error(
+			error, XG_ERROR, XG_ERROR_FILE, "%s %s: not a regular file", what, path);
 	} else if (!st.st_size) {
 		g_set_error(error, XG_ERROR, XG_ERROR_FILE, "%s %s: the file is empty", what, path);
 	} else {
@@ -54,7 +56,8 @@ static bool read_all(int fd, uint8_t *data, size_t len)
 	return true;
 }
 
-bool xg_read_file(const char *what, const char *path, size_t limit, struct xg_blob *out, GError **error)
+bool xg_read_file(
+	const char *what, const char *path, size_t limit, struct xg_blob *out, GError **error)
 {
 	uint64_t size = 0;
 	int fd = xg_open_file(what, path, &size, error);
@@ -64,20 +67,23 @@ bool xg_read_file(const char *what, const char *path, size_t limit, struct xg_bl
 		return false;
 	if (size > limit) {
 		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT,
-			"%s %s: larger than any kernel (%" G_GUINT64_FORMAT " bytes)", what, path, size);
+			"%s %s: larger than any kernel (%" G_GUINT64_FORMAT " bytes)", what, path,
+			size);
 		goto out;
 	}
 	/* Not mapped from the file: that would end in a signal if the file shrank. */
 	out->data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (out->data == MAP_FAILED) {
 		out->data = NULL;
-		g_set_error(error, XG_ERROR, XG_ERROR_MEMORY, "%s %s: %s", what, path, g_strerror(errno));
+		g_set_error(error, XG_ERROR, XG_ERROR_MEMORY, "%s %s: %s", what, path,
+			g_strerror(errno));
 		goto out;
 	}
 	out->len = out->reserved = size;
 	ok = read_all(fd, out->data, size);
 	if (!ok)
-		g_set_error(error, XG_ERROR, XG_ERROR_FILE, "%s %s: %s", what, path, g_strerror(errno));
+		g_set_error(
+			error, XG_ERROR, XG_ERROR_FILE, "%s %s: %s", what, path, g_strerror(errno));
 out:
 	close(fd);
 	return ok;

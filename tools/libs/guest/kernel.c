@@ -5,7 +5,10 @@
 #include "public/elfnote.h"
 #include "public/features.h"
 
-/* Where a kernel of either width must leave room for the hypervisor: [start, end) of the address space. */
+/*
+ * Where a kernel of either width must leave room for the hypervisor: [start, end) of the address
+ * space.
+ */
 #define HYPERVISOR_START UINT64_C(0xffff800000000000)
 #define HYPERVISOR_END   UINT64_C(0xffff880000000000)
 
@@ -28,8 +31,9 @@ static const char *const feature_names[] = {
 };
 
 /*
- * What a paravirtual domain may insist on. Linux insists on writable page tables, although it asks for them by vm_assist
- * and works without: the hypervisor emulates stores to page tables, which is what it needs.
+ * What a paravirtual domain may insist on. Linux insists on writable page tables, although it asks
+ * for them by vm_assist and works without: the hypervisor emulates stores to page tables, which is
+ * what it needs.
  */
 #define FEATURES_OFFERED                                                                           \
 	(1U << XENFEAT_writable_page_tables | 1U << XENFEAT_pae_pgdir_above_4gb |                  \
@@ -124,7 +128,8 @@ bool xg_take_note(struct xg_kernel *kernel, uint32_t type, const uint8_t *desc, 
 	return true;
 }
 
-/* ---- Section __xen_guest: "GUEST_OS=linux,XEN_VER=xen-3.0,VIRT_BASE=0xffffffff80000000,..." ---- */
+/* ---- Section __xen_guest: "GUEST_OS=linux,XEN_VER=xen-3.0,VIRT_BASE=0xffffffff80000000,..." ----
+ */
 
 static const struct {
 	const char *name;
@@ -162,8 +167,8 @@ static bool take_guest_word(struct xg_kernel *kernel, const char *word, GError *
 			continue;
 		}
 		hex = g_str_has_prefix(value, "0x");
-		if (!g_ascii_string_to_unsigned(
-			    hex ? value + 2 : value, hex ? 16 : 10, 0, G_MAXUINT64, &number, NULL)) {
+		if (!g_ascii_string_to_unsigned(hex ? value + 2 : value, hex ? 16 : 10, 0,
+			    G_MAXUINT64, &number, NULL)) {
 			g_set_error(error, XG_ERROR, XG_ERROR_FORMAT,
 				"section __xen_guest has no number in \"%s\"", word);
 			return false;
@@ -215,7 +220,9 @@ static bool check_features(const struct xg_kernel *kernel, const char *wanted, G
 		if (nr >= 0)
 			supported |= 1U << nr;
 		if (required && (nr < 0 || !(FEATURES_OFFERED & 1U << nr)))
-			return refuse(error, "the kernel needs feature %s, which paravirtual domains do not have",
+			return refuse(error,
+				"the kernel needs feature %s, which paravirtual domains do not "
+				"have",
 				*name + required);
 	}
 	for (char **name = asked; *name; name++) {
@@ -250,8 +257,8 @@ static bool check_addresses(const struct xg_kernel *kernel, GError **error)
 		(kernel->hypercall_page % XC_PAGE_SIZE || kernel->hypercall_page < start ||
 			kernel->hypercall_page + XC_PAGE_SIZE > end))
 		return refuse(error, "the kernel's hypercall page lies %s", "outside the kernel");
-	if (kernel->has_init_p2m &&
-		(kernel->init_p2m % (UINT64_C(1) << 21) || !guest_range(kernel->init_p2m, kernel->init_p2m)))
+	if (kernel->has_init_p2m && (kernel->init_p2m % (UINT64_C(1) << 21) ||
+					    !guest_range(kernel->init_p2m, kernel->init_p2m)))
 		return refuse(error, "the kernel wants its list of frames at %s", "a bad address");
 	if (kernel->hv_start_low > HYPERVISOR_START)
 		return refuse(error, "the kernel leaves %s", "too little room for the hypervisor");
@@ -261,13 +268,17 @@ static bool check_addresses(const struct xg_kernel *kernel, GError **error)
 bool xg_kernel_check_pv(const struct xg_kernel *kernel, const char *wanted, GError **error)
 {
 	if (!kernel->has_notes && !kernel->legacy)
-		return refuse(error, "the kernel is not built for Xen: it has %s", "no notes for it");
+		return refuse(
+			error, "the kernel is not built for Xen: it has %s", "no notes for it");
 	if (kernel->has_notes && !kernel->has_entry && kernel->phys32_entry)
-		return refuse(error, "the kernel has %s", "a PVH entry, but none for paravirtual domains");
+		return refuse(error, "the kernel has %s",
+			"a PVH entry, but none for paravirtual domains");
 	if (*kernel->loader && strcmp(kernel->loader, "generic"))
-		return refuse(error, "the kernel wants loader \"%s\", not \"generic\"", kernel->loader);
+		return refuse(
+			error, "the kernel wants loader \"%s\", not \"generic\"", kernel->loader);
 	if (*kernel->xen_version && strcmp(kernel->xen_version, "xen-3.0"))
-		return refuse(error, "the kernel is for interface \"%s\", not \"xen-3.0\"", kernel->xen_version);
+		return refuse(error, "the kernel is for interface \"%s\", not \"xen-3.0\"",
+			kernel->xen_version);
 	return check_features(kernel, wanted, error) && check_addresses(kernel, error);
 }
 

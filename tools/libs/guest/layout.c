@@ -1,8 +1,9 @@
 /*
- * Where the parts of a new paravirtual domain lie, and its first page tables. The order of the parts is the contract of
- * public/xen.h: kernel, initrd, list of frames, start_info, xenstore page, console page, page tables, stack, then at least
- * 512 KiB of padding up to a multiple of 4 MiB, all mapped. An initrd that need not be mapped and a list of frames with an
- * address of its own come behind that.
+ * Where the parts of a new paravirtual domain lie, and its first page tables. The order of the
+ * parts is the contract of public/xen.h: kernel, initrd, list of frames, start_info, xenstore page,
+ * console page, page tables, stack, then at least 512 KiB of padding up to a multiple of 4 MiB, all
+ * mapped. An initrd that need not be mapped and a list of frames with an address of its own come
+ * behind that.
  */
 #include <string.h>
 
@@ -31,7 +32,8 @@ static uint64_t table_start(unsigned level, uint64_t va)
 	return level == LEVELS ? 0 : va & ~(table_span(level) - 1);
 }
 
-static const struct xg_table *find_table(const struct xg_layout *layout, unsigned level, uint64_t va)
+static const struct xg_table *find_table(
+	const struct xg_layout *layout, unsigned level, uint64_t va)
 {
 	uint64_t start = table_start(level, va);
 
@@ -44,7 +46,10 @@ static const struct xg_table *find_table(const struct xg_layout *layout, unsigne
 	return NULL;
 }
 
-/* Adds the tables that mapping [@start, @end) still needs, top level first, at frames from @pfn. Returns their number. */
+/*
+ * Adds the tables that mapping [@start, @end) still needs, top level first, at frames from @pfn.
+ * Returns their number.
+ */
 static uint64_t add_tables(struct xg_layout *layout, uint64_t start, uint64_t end, uint64_t pfn)
 {
 	uint64_t nr = 0;
@@ -66,7 +71,10 @@ static uint64_t add_tables(struct xg_layout *layout, uint64_t start, uint64_t en
 	return nr;
 }
 
-/* Whether addresses up to the end of the mapping exist: tables take a 512th and a little, padding up to 8 MiB more. */
+/*
+ * Whether addresses up to the end of the mapping exist: tables take a 512th and a little, padding
+ * up to 8 MiB more.
+ */
 static bool addresses_suffice(const struct xg_layout *layout)
 {
 	uint64_t pages = layout->tables + layout->tables / 256 + 4096;
@@ -95,7 +103,10 @@ static void place_tables(struct xg_layout *layout)
 	}
 }
 
-/* The initrd and the list of frames, where the kernel can do without having them mapped; both behind @pfn. */
+/*
+ * The initrd and the list of frames, where the kernel can do without having them mapped; both
+ * behind @pfn.
+ */
 static void place_unmapped(struct xg_layout *layout, const struct xg_kernel *kernel, uint64_t pfn)
 {
 	if (layout->initrd_pages && !layout->initrd_mapped) {
@@ -145,7 +156,8 @@ bool xg_layout_plan(struct xg_layout *layout, const struct xg_kernel *kernel, ui
 	layout->tables = pfn;
 	if (!addresses_suffice(layout)) {
 		g_set_error(error, XG_ERROR, XG_ERROR_MEMORY,
-			"the initrd is too large for this kernel, which needs it within its first addresses");
+			"the initrd is too large for this kernel, which needs it within its first "
+			"addresses");
 		return false;
 	}
 	place_tables(layout);
@@ -156,7 +168,8 @@ bool xg_layout_plan(struct xg_layout *layout, const struct xg_kernel *kernel, ui
 too_small:
 	pfn = MAX(pfn, PAGES(kernel->paddr_end) + layout->initrd_pages);
 	g_set_error(error, XG_ERROR, XG_ERROR_MEMORY,
-		"%" G_GUINT64_FORMAT " KiB of memory are too few: kernel%s and page tables alone need %" G_GUINT64_FORMAT
+		"%" G_GUINT64_FORMAT
+		" KiB of memory are too few: kernel%s and page tables alone need %" G_GUINT64_FORMAT
 		" KiB",
 		nr_pages * 4, initrd_bytes ? ", initrd" : "", pfn * 4);
 	return false;
@@ -170,8 +183,8 @@ void xg_layout_free(struct xg_layout *layout)
 }
 
 /*
- * The frame mapped at @va, or -1. Page tables are mapped read-only, as the hypervisor demands. Entries that map pages have
- * no user bit: the hypervisor adds what it needs.
+ * The frame mapped at @va, or -1. Page tables are mapped read-only, as the hypervisor demands.
+ * Entries that map pages have no user bit: the hypervisor adds what it needs.
  */
 static uint64_t leaf(const struct xg_layout *layout, uint64_t va, uint64_t *flags)
 {
@@ -195,18 +208,20 @@ void xg_table_fill(const struct xg_layout *layout, const struct xg_table *table,
 	memset(entries, 0, XC_PAGE_SIZE);
 	if (table->level > 1) {
 		for (unsigned i = 0; i < layout->table->len; i++) {
-			const struct xg_table *child = &g_array_index(layout->table, struct xg_table, i);
+			const struct xg_table *child =
+				&g_array_index(layout->table, struct xg_table, i);
 			uint64_t slot = child->va / table_span(child->level) % ENTRIES;
 
 			if (child->level == table->level - 1 &&
 				table_start(table->level, child->va) == table->va)
-				entries[slot] = p2m[child->pfn] << XC_PAGE_SHIFT | PRESENT | WRITABLE |
-						USER | ACCESSED;
+				entries[slot] = p2m[child->pfn] << XC_PAGE_SHIFT | PRESENT |
+						WRITABLE | USER | ACCESSED;
 		}
 		return;
 	}
 	for (unsigned i = 0; i < ENTRIES; i++) {
-		uint64_t flags, pfn = leaf(layout, table->va + ((uint64_t)i << XC_PAGE_SHIFT), &flags);
+		uint64_t flags,
+			pfn = leaf(layout, table->va + ((uint64_t)i << XC_PAGE_SHIFT), &flags);
 
 		if (pfn != (uint64_t)-1)
 			entries[i] = p2m[pfn] << XC_PAGE_SHIFT | flags;

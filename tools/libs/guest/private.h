@@ -15,13 +15,20 @@ struct xg_blob {
 
 void xg_blob_free(struct xg_blob *blob);
 
-/** Reads a regular file of 1 to @limit bytes. @what, such as "kernel", begins the message of an error. */
-bool xg_read_file(const char *what, const char *path, size_t limit, struct xg_blob *out, GError **error);
+/**
+ * Reads a regular file of 1 to @limit bytes. @what, such as "kernel", begins the message of an
+ * error.
+ */
+bool xg_read_file(
+	const char *what, const char *path, size_t limit, struct xg_blob *out, GError **error);
 
 /** Opens a regular file that is not empty, and sets *@size to its bytes. -1 on error. */
 int xg_open_file(const char *what, const char *path, uint64_t *size, GError **error);
 
-/** The kernel inside @file, which is a bzImage, an ELF file or a compressed one: ELF in @elf, perhaps within @file. */
+/**
+ * The kernel inside @file, which is a bzImage, an ELF file or a compressed one: ELF in @elf,
+ * perhaps within @file.
+ */
 bool xg_unpack_kernel(const struct xg_blob *file, struct xg_blob *elf, GError **error);
 
 /* Loaded and parsed kernel. */
@@ -38,8 +45,9 @@ struct xg_kernel {
 	bool mod_start_pfn, bsd_symtab;
 	char guest_os[32], guest_version[32], loader[16], xen_version[16], pae_mode[16];
 	char features[256];
-	uint64_t entry, hypercall_page, virt_base, paddr_offset, init_p2m, hv_start_low, phys32_entry;
-	uint32_t supported;  /* numeric SUPPORTED_FEATURES */
+	uint64_t entry, hypercall_page, virt_base, paddr_offset, init_p2m, hv_start_low,
+		phys32_entry;
+	uint32_t supported; /* numeric SUPPORTED_FEATURES */
 };
 
 /** Reads and parses; @kernel is freed with xg_kernel_free() in any case. */
@@ -75,7 +83,10 @@ struct xg_table {
 	uint64_t pfn;
 };
 
-/* Where everything is, as guest frame numbers. Frame n is mapped at virt_base + n pages, up to mapped_end. */
+/*
+ * Where everything is, as guest frame numbers. Frame n is mapped at virt_base + n pages, up to
+ * mapped_end.
+ */
 struct xg_layout {
 	uint64_t nr_pages;
 	uint64_t virt_base;
@@ -84,7 +95,8 @@ struct xg_layout {
 	bool initrd_mapped;
 	uint64_t p2m, p2m_pages; /* the list of frames */
 	uint64_t p2m_va;
-	uint64_t p2m_tables; /* tables of the list alone, behind it; 0 if it is in the initial mapping */
+	uint64_t p2m_tables; /* tables of the list alone, behind it; 0 if it is in the initial
+				mapping */
 	uint64_t start_info, store, console;
 	uint64_t tables, nr_tables; /* of the initial mapping; the first is the top one */
 	uint64_t stack;

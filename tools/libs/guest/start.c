@@ -1,4 +1,7 @@
-/* What a new paravirtual domain finds when it starts: start_info (public/xen.h) and the registers of vCPU 0. */
+/*
+ * What a new paravirtual domain finds when it starts: start_info (public/xen.h) and the registers
+ * of vCPU 0.
+ */
 #include <string.h>
 
 #include "private.h"
@@ -23,7 +26,8 @@ void xg_start_info_fill(const struct xg_layout *layout, const struct xg_start *s
 	info->nr_pt_frames = layout->nr_tables;
 	info->mfn_list = layout->p2m_va;
 	if (start->initrd_bytes) {
-		info->mod_start = layout->initrd_mapped ? xg_va(layout, layout->initrd) : layout->initrd;
+		info->mod_start =
+			layout->initrd_mapped ? xg_va(layout, layout->initrd) : layout->initrd;
 		info->mod_len = start->initrd_bytes;
 	}
 	if (start->initrd_bytes && !layout->initrd_mapped)

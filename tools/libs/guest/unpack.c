@@ -1,6 +1,7 @@
 /*
- * Finds the kernel inside a file and decompresses it. The layout of a bzImage is from "The Linux/x86 Boot Protocol";
- * LZ4 kernels are in the legacy frame format of "LZ4 Frame Format Description".
+ * Finds the kernel inside a file and decompresses it. The layout of a bzImage is from "The
+ * Linux/x86 Boot Protocol"; LZ4 kernels are in the legacy frame format of "LZ4 Frame Format
+ * Description".
  */
 #include <bzlib.h>
 #include <errno.h>
@@ -135,7 +136,10 @@ static enum outcome unzstd(struct job *job)
 	return outcome;
 }
 
-/* Blocks of 8 MiB, each with its packed length before it. Ends with the input, or with Linux's four bytes of size. */
+/*
+ * Blocks of 8 MiB, each with its packed length before it. Ends with the input, or with Linux's four
+ * bytes of size.
+ */
 static enum outcome unlz4(struct job *job)
 {
 	const uint8_t *in = job->in + 4, *end = job->in + job->in_len;
@@ -152,7 +156,8 @@ static enum outcome unlz4(struct job *job)
 			return DAMAGED;
 		if (len > end - in)
 			return CUT_OFF;
-		n = LZ4_decompress_safe((const char *)in, (char *)job->out + job->out_len, len, room);
+		n = LZ4_decompress_safe(
+			(const char *)in, (char *)job->out + job->out_len, len, room);
 		if (n < 0)
 			return room < LZ4_BLOCK ? TOO_LARGE : DAMAGED;
 		job->out_len += n;
@@ -204,7 +209,8 @@ static bool enter_bzimage(
 
 	if (version < VERSION_PAYLOAD) {
 		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT,
-			"a bzImage of boot protocol %u.%02u, older than 2.08, does not say where its kernel is",
+			"a bzImage of boot protocol %u.%02u, older than 2.08, does not say where "
+			"its kernel is",
 			version >> 8, version & 0xff);
 		return false;
 	}
@@ -212,7 +218,8 @@ static bool enter_bzimage(
 	len = get_u32(file->data + SETUP_PAYLEN);
 	if (start > file->len || len > file->len - start || len < 8) {
 		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT,
-			"the bzImage is cut off: its kernel would end at byte %" G_GUINT64_FORMAT, start + len);
+			"the bzImage is cut off: its kernel would end at byte %" G_GUINT64_FORMAT,
+			start + len);
 		return false;
 	}
 	*payload = (struct xg_blob){ .data = file->data + start, .len = len };
@@ -243,7 +250,8 @@ static bool run(const struct format *format, const struct xg_blob *in, size_t ro
 	*out = (struct xg_blob){ .data = job.out, .len = job.out_len, .reserved = room };
 	if (outcome == DONE)
 		return true;
-	g_set_error(error, XG_ERROR, XG_ERROR_FORMAT, "the %s data %s", format->name, words[outcome]);
+	g_set_error(
+		error, XG_ERROR, XG_ERROR_FORMAT, "the %s data %s", format->name, words[outcome]);
 	return false;
 }
 
@@ -266,8 +274,8 @@ bool xg_unpack_kernel(const struct xg_blob *file, struct xg_blob *elf, GError **
 		return false;
 	}
 	if (!format->unpack) {
-		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT, "its compression, %s, is not supported",
-			format->name);
+		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT,
+			"its compression, %s, is not supported", format->name);
 		return false;
 	}
 	if (!size || size > UNPACKED_MAX)

@@ -32,11 +32,17 @@ static void poll_timer_fn(void *data)
 		vcpu_unblock(v);
 }
 
+static void self_ipi_timer_fn(void *data)
+{
+	evtchn_send_held_ipi(data);
+}
+
 void vcpu_timers_init(struct vcpu *v)
 {
 	init_timer(&v->periodic_timer, periodic_timer_fn, v, v->processor);
 	init_timer(&v->singleshot_timer, singleshot_timer_fn, v, v->processor);
 	init_timer(&v->poll_timer, poll_timer_fn, v, v->processor);
+	init_timer(&v->self_ipi_timer, self_ipi_timer_fn, v, v->processor);
 }
 
 void vcpu_timers_kill(struct vcpu *v)
@@ -44,6 +50,7 @@ void vcpu_timers_kill(struct vcpu *v)
 	kill_timer(&v->periodic_timer);
 	kill_timer(&v->singleshot_timer);
 	kill_timer(&v->poll_timer);
+	kill_timer(&v->self_ipi_timer);
 }
 
 void vcpu_timers_migrate(struct vcpu *v, unsigned int cpu)
@@ -51,6 +58,7 @@ void vcpu_timers_migrate(struct vcpu *v, unsigned int cpu)
 	migrate_timer(&v->periodic_timer, cpu);
 	migrate_timer(&v->singleshot_timer, cpu);
 	migrate_timer(&v->poll_timer, cpu);
+	migrate_timer(&v->self_ipi_timer, cpu);
 }
 
 void vcpu_periodic_timer_work(struct vcpu *v)
@@ -86,6 +94,7 @@ void vcpu_block(void)
 {
 	struct vcpu *v = current;
 
+	evtchn_guest_gets_on(v);
 	/* An event that comes after this wakes us again, one that came before is seen below. */
 	set_bit(VPF_blocked, &v->pause_flags);
 	if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) &&

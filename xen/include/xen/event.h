@@ -38,6 +38,8 @@ bool evtchn_is_interdomain(const struct domain *d, evtchn_port_t port);
 void send_guest_pirq(struct domain *d, evtchn_port_t port);
 /* Mark a port on behalf of the local end (as EVTCHNOP_send does); hypercall context. */
 int evtchn_send(struct domain *ld, unsigned int lport);
+/* Sends the IPI of v to itself that evtchn_send() holds back. */
+void evtchn_send_held_ipi(struct vcpu *v);
 /* v changed its CPU: let its machine interrupts follow. No lock needed. */
 void evtchn_move_pirqs(struct vcpu *v);
 /* v->vcpu_info has been pointed elsewhere (VCPUOP_register_vcpu_info): events raised meanwhile are

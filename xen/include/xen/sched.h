@@ -64,6 +64,12 @@ struct vcpu {
 	s_time_t periodic_period, periodic_last_event;
 	struct timer periodic_timer, singleshot_timer, poll_timer;
 
+	/* IPIs to itself in close succession: see event_channel.c. */
+	s_time_t self_ipi_last;
+	unsigned int self_ipi_run;
+	evtchn_port_t self_ipi_port; /* held back until self_ipi_timer; 0 = none */
+	struct timer self_ipi_timer;
+
 	cpumask_t cpu_hard_affinity, cpu_soft_affinity;
 	cpumask_t cpu_hard_affinity_saved; /* what pin_override replaced */
 	bool affinity_overridden;
@@ -74,6 +80,13 @@ struct vcpu {
 
 	struct arch_vcpu arch;
 };
+
+/* The guest gets on: an IPI that waits for this comes now. Only v itself. */
+static always_inline void evtchn_guest_gets_on(struct vcpu *v)
+{
+	if (unlikely(READ_ONCE(v->self_ipi_port)))
+		evtchn_send_held_ipi(v);
+}
 
 struct domain {
 	domid_t domain_id;

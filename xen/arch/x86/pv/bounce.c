@@ -132,6 +132,7 @@ void pv_inject_page_fault(struct cpu_user_regs *regs, unsigned long addr, u32 er
 
 void pv_deliver_event(struct cpu_user_regs *regs)
 {
+	evtchn_guest_gets_on(current);
 	bounce(regs, current->arch.event_entry, true, false, 0);
 }
 

@@ -35,6 +35,7 @@ long do_stack_switch(unsigned long ss, unsigned long esp)
 {
 	struct vcpu *v = current;
 
+	evtchn_guest_gets_on(v);
 	/* 64-bit guests run on the flat data segment: ss is not used. */
 	v->arch.kernel_sp = esp;
 	pv_update_syscall_frame(v);

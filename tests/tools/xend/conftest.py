@@ -1,0 +1,18 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fakehost import Host
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    subprocess.run(["make", "-j2", "-s", "-C", Path(__file__).parent], check=True)
+
+
+@pytest.fixture
+def host(tmp_path):
+    made = Host(tmp_path).start()
+    yield made
+    made.close()

@@ -1,0 +1,4 @@
+USES := ctrl foreignmemory call
+PACKAGES := glib-2.0
+NAMES := lsevtchn xen-detect xenperf
+DEST := $(SBINDIR)
