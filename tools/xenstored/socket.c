@@ -71,7 +71,7 @@ static void flush(struct client *client)
 {
 	while (client->sent < client->out->len) {
 		ssize_t done = send(client->fd, client->out->data + client->sent,
-				    client->out->len - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+			client->out->len - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -103,8 +103,8 @@ void sockets_flush(void)
 		g_ptr_array_set_size(dirty, 0);
 }
 
-static void client_send(struct conn *conn, const struct xsd_sockmsg *head, const void *data,
-			bool is_reply)
+static void client_send(
+	struct conn *conn, const struct xsd_sockmsg *head, const void *data, bool is_reply)
 {
 	struct client *client = client_of(conn);
 
