@@ -192,6 +192,8 @@ int run_control(xs_transaction_t t, char **args, int count)
 		size_t more = strlen(args[i]) + 1;
 
 		data = realloc(data, size + more);
+		if (!data)
+			fail(errno, "%s", args[i]);
 		memcpy(data + size, args[i], more);
 		size += more;
 	}
