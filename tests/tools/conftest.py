@@ -1,17 +1,11 @@
-"""Tests of the control stack's programs, run as users run them, without a hypervisor."""
+"""Tests of the control stack's programs, run as users run them."""
 
-import os
-import socketserver
 import subprocess
 import threading
-import xmlrpc.client
-from pathlib import Path
-from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = ROOT / "build/tools/bin"
+from programs import ROOT, FakeXend
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,49 +13,6 @@ def built():
     """The programs under test; xenstored with sanitizers besides."""
     subprocess.run(["make", "-s", "-C", ROOT / "tools", "all", f"ROOT={ROOT}"], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["make", "-s", "-C", ROOT / "tests/tools/xenstored"], check=True)
-
-
-class Handler(SimpleXMLRPCRequestHandler):
-    rpc_paths = ("/RPC2",)
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = False
-
-    def address_string(self):
-        return "xm"
-
-    def log_message(self, *_):
-        pass
-
-
-class FakeXend(socketserver.ThreadingMixIn, socketserver.UnixStreamServer, SimpleXMLRPCDispatcher):
-    """Answers what a test says, and remembers what it was asked. An answer may be a function of the arguments."""
-
-    daemon_threads = True
-
-    def __init__(self, path):
-        SimpleXMLRPCDispatcher.__init__(self, allow_none=True)
-        socketserver.UnixStreamServer.__init__(self, str(path), Handler)
-        self.path, self.logRequests = str(path), False
-        self.answers, self.calls = {}, []
-
-    def _dispatch(self, method, params):
-        self.calls.append((method, *params))
-        if method not in self.answers:
-            raise xmlrpc.client.Fault(1, f"no method {method}")
-        answer = self.answers[method]
-        return answer(*params) if callable(answer) else answer
-
-    def xm(self, *arguments, **more):
-        return run_xm(*arguments, XM_SERVER=f"unix:{self.path}", **more)
-
-
-def run_xm(*arguments, input=None, cwd=None, **environment):
-    return subprocess.run([BIN / "xm", *map(str, arguments)], input=input, cwd=cwd, text=True, capture_output=True,
-                          timeout=60, env={**os.environ, "LC_ALL": "C.UTF-8", **environment})
-
-
-def no_domain(name):
-    raise xmlrpc.client.Fault(3, f"there is no domain {name}")
 
 
 @pytest.fixture

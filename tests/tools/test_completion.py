@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import BIN, ROOT
+from programs import BIN, ROOT
 
 SCRIPT = """
 source "$1"; shift

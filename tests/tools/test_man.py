@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from programs import ROOT
 
 PAGES = sorted((ROOT / "docs/man").glob("*.[1-9]"))
 

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from conftest import BIN
+from programs import BIN
 
 KERNEL, SECOND, RAMDISK, MICROCODE = (os.urandom(size) for size in (300_000, 1000, 70_000, 500))
 

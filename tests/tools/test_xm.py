@@ -12,7 +12,7 @@ import xmlrpc.client
 import pexpect
 import pytest
 
-from conftest import BIN, no_domain, run_xm
+from programs import BIN, no_domain, run_xm
 
 OK, FAILED, USAGE, NO_DOMAIN, NO_XEND, CONFIG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 

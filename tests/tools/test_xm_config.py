@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import run_xm
+from programs import run_xm
 
 CONF = Path(__file__).parent / "conf"
 
