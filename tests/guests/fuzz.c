@@ -1,24 +1,59 @@
 /*
- * Random hypercalls with arguments that often make sense: seed=N count=N. Calls that end the run by their meaning are
- * left out. Afterwards the hypervisor must still do what it should.
+ * Random hypercalls with arguments that often make sense: seed=N count=N vcpus=1 or 2. Calls that end the run by their
+ * meaning are left out. Afterwards the hypervisor must still do what it should, and have lost no memory.
+ *
+ * We must not hit ourselves, which the hypervisor allows us to do: no call gets the frames of our code, stacks and page
+ * tables (is_core()), and nothing that a call or the hypervisor on its own account writes may become the frame number
+ * or machine address of another call without being looked at (guard()).
  */
+#undef __XEN_INTERFACE_VERSION__ /* tools have the latest */
+#define __XEN_TOOLS__ 1
 #include "guest.h"
+#include <public/domctl.h>
+#include <public/platform.h>
+#include <public/sysctl.h>
 
-#define PAGES 12 /* ours to play with */
+#define PAGES  12 /* ours to play with */
+#define BATCH  6  /* calls in one */
+#define VCPUS  2
+#define ROUND  65536
+#define FRAMES (1UL << 20)
 
-static u64 rng = 88172645463325252;
-static u64 *pages[PAGES], *windows[PAGES];
-static unsigned long page_mfn[PAGES], window_entry[PAGES];
-static u64 *window_pte[PAGES];
-static u64 *args; /* page with the structures that calls point to */
-static struct multicall_entry *batch; /* beyond the reach of what calls write there */
+/* What one vCPU works with. The frames are for all. */
+static struct fuzzer {
+	u64 rng;
+	u64 *windows[PAGES];
+	unsigned long window_entry[PAGES];
+	u64 *window_pte[PAGES];
+	/* Pages with the structures that calls point to: each call of a batch has its own. */
+	u64 *args_of[BATCH], *args;
+	u64 *areas; /* page that the hypervisor writes when it likes */
+	struct multicall_entry *batch; /* beyond the reach of what calls write there */
+	u64 longest;
+} fuzzers[VCPUS];
+
+static unsigned long page_mfn[PAGES];
+static u8 core[FRAMES / 8]; /* bitmap: frames that we need */
+static unsigned long vcpus;
+
+static struct fuzzer *me(void)
+{
+	return &fuzzers[this_vcpu()->id];
+}
+
+#define WINDOWS	     (me()->windows)
+#define WINDOW_ENTRY (me()->window_entry)
+#define WINDOW_PTE   (me()->window_pte)
+#define ARGS	     (me()->args)
 
 static u64 next(void)
 {
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng;
+	u64 *rng = &me()->rng;
+
+	*rng ^= *rng << 13;
+	*rng ^= *rng >> 7;
+	*rng ^= *rng << 17;
+	return *rng;
 }
 
 static u64 below(u64 n)
@@ -38,9 +73,26 @@ static u64 junk(void)
 	return below(4) ? values[below(ARRAY_SIZE(values))] : next();
 }
 
+static bool is_core(u64 mfn)
+{
+	return mfn < FRAMES && core[mfn / 8] >> mfn % 8 & 1;
+}
+
+/* The same frame number, or one of ours to play with in place of one that we need. */
+static u64 spare(u64 mfn)
+{
+	return is_core(mfn) ? page_mfn[below(PAGES)] : mfn;
+}
+
+/* The same for a machine address. */
+static u64 spare_address(u64 maddr)
+{
+	return spare(maddr / PAGE_SIZE) * PAGE_SIZE | maddr % PAGE_SIZE;
+}
+
 static u64 frame(void)
 {
-	return below(8) ? page_mfn[below(PAGES)] : junk();
+	return below(8) ? page_mfn[below(PAGES)] : spare(junk());
 }
 
 static u64 entry(void)
@@ -51,6 +103,12 @@ static u64 entry(void)
 	return pte(frame(), 0) | flags[below(ARRAY_SIZE(flags))];
 }
 
+/* A place for what the hypervisor writes later. */
+static u64 area(void)
+{
+	return below(4) ? (u64)&me()->areas[below(500)] : below(4) ? (u64)WINDOWS[below(PAGES)] + below(512) * 8 : junk();
+}
+
 /* A place for an argument: in the structures, in a window, or nowhere good. */
 static u64 pointer(void)
 {
@@ -58,33 +116,33 @@ static u64 pointer(void)
 	case 0:
 		return junk();
 	case 1:
-		return (u64)windows[below(PAGES)] + below(512) * 8;
+		return (u64)WINDOWS[below(PAGES)] + below(512) * 8;
 	default:
-		return (u64)&args[below(400)];
+		return (u64)&ARGS[below(400)];
 	}
 }
 
 static u64 window(void)
 {
-	return below(16) ? (u64)windows[below(PAGES)] : junk() | 1UL << 47;
+	return below(16) ? (u64)WINDOWS[below(PAGES)] : junk() | 1UL << 47;
 }
 
 static u64 entry_place(void)
 {
 	switch (below(8)) {
 	case 0:
-		return junk() & ~3UL;
+		return spare_address(junk() & ~3UL);
 	case 1:
 	case 2:
 		return frame() * PAGE_SIZE + below(512) * 8;
 	default:
-		return window_entry[below(PAGES)];
+		return WINDOW_ENTRY[below(PAGES)];
 	}
 }
 
 static u64 domain(void)
 {
-	return below(4) ? DOMID_SELF : below(2) ? 0 : junk();
+	return below(4) ? DOMID_SELF : below(2) ? 0 : below(2) ? 1 + below(3) : junk();
 }
 
 /* Count of an array: small, or wrong. */
@@ -104,26 +162,26 @@ static void fill_args(void)
 	for (unsigned int i = 0; i < 64; i++) {
 		switch (below(6)) {
 		case 0:
-			args[i] = frame();
+			ARGS[i] = frame();
 			break;
 		case 1:
-			args[i] = pointer();
+			ARGS[i] = pointer();
 			break;
 		case 2:
-			args[i] = window();
+			ARGS[i] = window();
 			break;
 		case 3:
-			args[i] = below(24) | below(24) << 32;
+			ARGS[i] = below(24) | below(24) << 32;
 			break;
 		default:
-			args[i] = junk();
+			ARGS[i] = junk();
 		}
 	}
 }
 
 static void gen_mmu_update(struct call *c)
 {
-	struct mmu_update *u = (void *)&args[64];
+	struct mmu_update *u = (void *)&ARGS[64];
 
 	for (unsigned int i = 0; i < 4; i++)
 		/* MMU_MACHPHYS_UPDATE only of what is ours to spoil. */
@@ -132,12 +190,13 @@ static void gen_mmu_update(struct call *c)
 	c->arg[0] = below(8) ? (u64)u : pointer();
 	c->arg[1] = c->arg[0] == (u64)u ? below(5) : count();
 	c->arg[2] = below(2) ? 0 : pointer();
-	c->arg[3] = domain();
+	/* Above 16 bits: whose page tables they are, plus 1. */
+	c->arg[3] = domain() | (below(16) ? 0 : (below(4) + 1) << 16);
 }
 
 static void gen_mmuext(struct call *c)
 {
-	struct mmuext_op *op = (void *)&args[128];
+	struct mmuext_op *op = (void *)&ARGS[128];
 
 	for (unsigned int i = 0; i < 3; i++) {
 		op[i] = (struct mmuext_op){ .cmd = below(22), .arg1.mfn = frame(), .arg2.src_mfn = frame() };
@@ -159,13 +218,13 @@ static void gen_mmuext(struct call *c)
 static void gen_memory_op(struct call *c)
 {
 	static const u8 cmds[] = { 0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 23, 24, 25, 26, 27, 28 };
-	struct xen_memory_reservation *r = (void *)&args[192];
+	struct xen_memory_reservation *r = (void *)&ARGS[192];
 
 	c->arg[0] = cmds[below(ARRAY_SIZE(cmds))] | (below(16) ? 0 : below(256) << 6);
 	c->arg[1] = (u64)r;
 	fill_args();
 	for (unsigned int i = 0; i < 2; i++) {
-		set_xen_guest_handle(r[i].extent_start, (xen_pfn_t *)(below(8) ? (u64)&args[8 * i] : pointer()));
+		set_xen_guest_handle(r[i].extent_start, (xen_pfn_t *)(below(8) ? (u64)&ARGS[8 * i] : pointer()));
 		/* No more memory than the pages given back; a foreign frame in the list is refused. */
 		r[i].nr_extents = below(3);
 		r[i].extent_order = below(8) ? below(2) : junk();
@@ -175,12 +234,12 @@ static void gen_memory_op(struct call *c)
 	((struct xen_memory_exchange *)r)->nr_exchanged = below(8) ? 0 : junk();
 	/* The frames themselves: of the pages; the lists of increase and populate hold pfns behind ours. */
 	for (unsigned int i = 0; i < 16; i++)
-		args[i] = c->arg[0] == XENMEM_populate_physmap ? max_pfn() + below(PAGES) : frame();
+		ARGS[i] = c->arg[0] == XENMEM_populate_physmap ? max_pfn() + below(PAGES) : frame();
 }
 
 static void gen_event(struct call *c)
 {
-	u32 *a = (void *)&args[256];
+	u32 *a = (void *)&ARGS[256];
 
 	c->arg[0] = below(16);
 	c->arg[1] = (u64)a;
@@ -192,11 +251,13 @@ static void gen_event(struct call *c)
 		*(u16 *)a = DOMID_SELF;
 	if (below(2))
 		((u16 *)a)[1] = DOMID_SELF;
+	/* The frame of a control block or of events. */
+	*(u64 *)a = spare(*(u64 *)a);
 }
 
 static void gen_grant(struct call *c)
 {
-	u64 *a = &args[288];
+	u64 *a = &ARGS[288];
 
 	do /* dumping the table only fills the console */
 		c->arg[0] = below(14);
@@ -232,13 +293,17 @@ static void gen_vcpu_op(struct call *c)
 	c->arg[1] = below(8) ? below(2) : junk();
 	c->arg[2] = below(2) ? pointer() : 0;
 	fill_args();
+	if (c->arg[0] == VCPUOP_register_runstate_memory_area || c->arg[0] == VCPUOP_register_vcpu_time_memory_area) {
+		c->arg[2] = (u64)&ARGS[8];
+		ARGS[8] = area();
+	}
 }
 
 static void gen_sched(struct call *c)
 {
 	static const u8 cmds[] = { SCHEDOP_yield, SCHEDOP_poll, SCHEDOP_remote_shutdown, SCHEDOP_pin_override, 8, 99 };
 	/* A time overwritten with 0 would mean to wait for ever. */
-	struct sched_poll *p = (void *)&batch[16];
+	struct sched_poll *p = (void *)&me()->batch[16];
 
 	c->arg[0] = cmds[below(ARRAY_SIZE(cmds))];
 	c->arg[1] = (u64)p;
@@ -254,9 +319,9 @@ static void gen_cpu_state(struct call *c)
 	switch (below(6)) {
 	case 0:
 		c->nr = __HYPERVISOR_set_gdt;
-		args[340] = frame();
-		args[341] = frame();
-		c->arg[0] = below(8) ? (u64)&args[340] : pointer();
+		ARGS[340] = frame();
+		ARGS[341] = frame();
+		c->arg[0] = below(8) ? (u64)&ARGS[340] : pointer();
 		c->arg[1] = below(2) ? below(1025) : junk();
 		break;
 	case 1:
@@ -294,7 +359,7 @@ static void gen_other(struct call *c)
 	fill_args();
 	for (unsigned int i = 0; i < 6; i++)
 		c->arg[i] = below(3) ? junk() : pointer();
-	if (c->nr == __HYPERVISOR_physdev_op || c->nr == __HYPERVISOR_xen_version || c->nr == __HYPERVISOR_sysctl) {
+	if (c->nr == __HYPERVISOR_physdev_op || c->nr == __HYPERVISOR_xen_version) {
 		c->arg[0] = below(40);
 		c->arg[1] = pointer();
 	} else if (c->nr == __HYPERVISOR_set_timer_op) {
@@ -307,7 +372,7 @@ static void gen_other(struct call *c)
 
 static void gen_platform(struct call *c)
 {
-	struct xen_platform_op *op = (void *)&args[16];
+	struct xen_platform_op *op = (void *)&ARGS[16];
 
 	fill_args();
 	c->nr = __HYPERVISOR_platform_op;
@@ -318,7 +383,77 @@ static void gen_platform(struct call *c)
 	while (op->cmd == XENPF_enter_acpi_sleep || op->cmd == XENPF_cpu_offline);
 }
 
-static void generate(struct call *c)
+/* Words of a structure of any kind. */
+static void fill_words(u64 *word, unsigned int n)
+{
+	while (n--)
+		*word++ = below(4) == 0 ? pointer() : below(3) == 0 ? frame() : below(3) ? below(8) | below(8) << 32 : junk();
+}
+
+static void gen_createdomain(struct xen_domctl_createdomain *create)
+{
+	*create = (struct xen_domctl_createdomain){ .max_vcpus = 1 + below(4), .max_evtchn_port = below(2) ? 1023 : -1,
+		.max_grant_frames = 1 + below(64), .max_maptrack_frames = below(1024),
+		.grant_opts = XEN_DOMCTL_GRANT_version(1 + below(2)) };
+	if (!below(4))
+		((u32 *)create)[below(sizeof(*create) / 4)] = junk();
+}
+
+static void gen_domctl(struct call *c)
+{
+	static const u16 common[] = { XEN_DOMCTL_createdomain, XEN_DOMCTL_max_mem, XEN_DOMCTL_max_vcpus,
+		XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_getvcpucontext, XEN_DOMCTL_unpausedomain, XEN_DOMCTL_pausedomain,
+		XEN_DOMCTL_destroydomain, XEN_DOMCTL_hypercall_init, XEN_DOMCTL_getpageframeinfo3, XEN_DOMCTL_iomem_permission,
+		XEN_DOMCTL_set_cpu_policy, XEN_DOMCTL_shadow_op };
+	struct xen_domctl *op = (void *)&ARGS[420];
+
+	fill_words((u64 *)op, sizeof(*op) / 8);
+	c->nr = __HYPERVISOR_domctl;
+	c->arg[0] = (u64)op;
+	op->interface_version = below(64) ? XEN_DOMCTL_INTERFACE_VERSION : junk();
+	op->domain = below(8) ? 1 + below(3) : domain();
+	op->cmd = below(4) ? common[below(ARRAY_SIZE(common))] : below(90);
+	/* With the least share of the machine, or as one that waits, we would not end either. */
+	while ((op->cmd == XEN_DOMCTL_scheduler_op || op->cmd == XEN_DOMCTL_max_mem) && (op->domain == 0 || op->domain >= 4))
+		op->domain = 1 + below(3);
+	if (op->cmd == XEN_DOMCTL_createdomain)
+		gen_createdomain(&op->u.createdomain);
+	else if (op->cmd == XEN_DOMCTL_max_mem && below(4))
+		op->u.max_mem.max_memkb = 4 * below(64);
+	else if (op->cmd == XEN_DOMCTL_hypercall_init)
+		op->u.hypercall_init.gmfn = frame();
+}
+
+static void gen_sysctl(struct call *c)
+{
+	struct xen_sysctl *op = (void *)&ARGS[420];
+
+	fill_words((u64 *)op, sizeof(*op) / 8);
+	c->nr = __HYPERVISOR_sysctl;
+	c->arg[0] = (u64)op;
+	op->interface_version = below(64) ? XEN_SYSCTL_INTERFACE_VERSION : junk();
+	do /* one of the keys restarts the machine, the others fill the console */
+		op->cmd = below(32);
+	while (op->cmd == XEN_SYSCTL_debug_keys || op->cmd == XEN_SYSCTL_cpu_hotplug);
+}
+
+/*
+ * The last look at what is about to be called. Other calls' results may lie where this one's frame numbers and machine
+ * addresses are read.
+ */
+static void guard(struct call *c)
+{
+	struct mmu_update *u = (void *)c->arg[0];
+	u64 *first = (void *)c->arg[1];
+
+	if (c->nr == __HYPERVISOR_mmu_update)
+		for (unsigned int i = 0; i < 512 && i < c->arg[1]; i++)
+			u[i].ptr = spare_address(u[i].ptr);
+	else if (c->nr == __HYPERVISOR_physdev_op)
+		*first = spare(*first);
+}
+
+static void generate_any(struct call *c)
 {
 	static void (*const gen[])(struct call *) = { [__HYPERVISOR_mmu_update] = gen_mmu_update,
 		[__HYPERVISOR_mmuext_op] = gen_mmuext, [__HYPERVISOR_memory_op] = gen_memory_op,
@@ -327,7 +462,7 @@ static void generate(struct call *c)
 	static const u8 nr[] = { 1, 1, 1, 26, 26, 26, 12, 12, 32, 32, 20, 20, 24, 29, 14, 14 };
 
 	*c = (struct call){ 0 };
-	switch (below(20)) {
+	switch (below(22)) {
 	case 0:
 	case 1:
 		gen_other(c);
@@ -338,6 +473,12 @@ static void generate(struct call *c)
 		break;
 	case 4:
 		gen_platform(c);
+		break;
+	case 5:
+		gen_domctl(c);
+		break;
+	case 6:
+		gen_sysctl(c);
 		break;
 	default:
 		c->nr = nr[below(ARRAY_SIZE(nr))];
@@ -351,7 +492,12 @@ static void generate(struct call *c)
 	}
 }
 
-static u64 longest;
+static void generate(struct call *c)
+{
+	generate_any(c);
+	/* Where it cannot read or write, the call cannot either, or only reads what we do not change. */
+	TRY(guard(c));
+}
 
 static void timed(unsigned long n, const struct call *c)
 {
@@ -359,27 +505,32 @@ static void timed(unsigned long n, const struct call *c)
 
 	TRY(HYPERCALL_NR(c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]));
 	time = now() - time;
-	if (time > longest) {
-		longest = time;
+	if (time > me()->longest) {
+		me()->longest = time;
 		if (time > 10000000)
 			print("note: call %lu, %lu(%lx, %lx, %lx, %lx), took %lu ms\n", n, c->nr, c->arg[0], c->arg[1],
 				c->arg[2], c->arg[3], time / 1000000);
 	}
 }
 
-/* Several calls in one; they share the structures. */
+/* Several calls in one. */
 static void do_batch(void)
 {
-	struct multicall_entry *m = batch;
-	unsigned int n = 1 + below(6);
+	struct multicall_entry *m = me()->batch;
+	unsigned int n = 1 + below(BATCH);
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct call c;
 
-		generate(&c);
+		ARGS = me()->args_of[i];
+		do /* what lies in a window may change before it is read, see guard() */
+			generate(&c);
+		while ((c.nr == __HYPERVISOR_mmu_update && c.arg[0] - (u64)ARGS >= PAGE_SIZE) ||
+			(c.nr == __HYPERVISOR_physdev_op && c.arg[1] - (u64)ARGS >= PAGE_SIZE));
 		m[i].op = c.nr;
 		memcpy(m[i].args, c.arg, sizeof(c.arg));
 	}
+	ARGS = me()->args_of[0];
 	HYPERCALL(multicall, m, n);
 }
 
@@ -387,8 +538,8 @@ static void do_batch(void)
 static void do_directly(void)
 {
 	u64 e = entry();
-	u64 *w = windows[below(PAGES)] + below(512);
-	u64 *p = below(2) ? window_pte[below(PAGES)] : w;
+	u64 *w = WINDOWS[below(PAGES)] + below(512);
+	u64 *p = below(2) ? WINDOW_PTE[below(PAGES)] : w;
 
 	switch (below(6)) {
 	case 0:
@@ -414,30 +565,209 @@ static void do_directly(void)
 
 /* --- Around them -------------------------------------------------------------------------------------------- */
 
+extern const u8 text_end[];
+
+static u64 code_sum(void)
+{
+	u64 sum = 0;
+
+	for (const u64 *p = (const u64 *)(GUEST_BASE + 0x100000); p < (const u64 *)text_end; p++)
+		sum = sum * 31 + *p;
+	return sum;
+}
+
+/* Pages with nothing mapped behind them: what runs over their end finds no memory. */
+static void *page_before_hole(void)
+{
+	void *page = page_alloc();
+
+	page_set_flags(page_alloc(), 0);
+	return page;
+}
+
+static void setup_vcpu(struct fuzzer *f, u64 seed)
+{
+	f->rng = 88172645463325252 ^ seed * 0x9e3779b97f4a7c15;
+	f->areas = page_before_hole();
+	f->batch = page_before_hole();
+	for (unsigned int i = 0; i < BATCH; i++)
+		f->args_of[i] = page_before_hole();
+	f->args = f->args_of[0];
+	for (unsigned int i = 0; i < PAGES; i++) {
+		u64 *w = page_before_hole();
+
+		f->windows[i] = w;
+		f->window_pte[i] = entry_of(w, 1);
+		f->window_entry[i] = entry_maddr(w, 1);
+		map_at(w, i % 3 ? pte(page_mfn[i], PTE_KERN) : 0);
+	}
+}
+
 static void setup(void)
 {
 	struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = 1 };
-	unsigned long frames[1];
+	unsigned long frames[1], last = virt_to_pfn((void *)start_info->pt_base) + start_info->nr_pt_frames;
 	grant_entry_v1_t *grants = window_alloc();
 
-	batch = page_alloc();
-	args = page_alloc();
-	/* What runs over the end of the structures finds no memory. */
-	page_set_flags(page_alloc(), 0);
+	for (unsigned long pfn = 0; pfn < last; pfn++)
+		if (pfn_to_mfn(pfn) < FRAMES)
+			core[pfn_to_mfn(pfn) / 8] |= 1 << pfn_to_mfn(pfn) % 8;
 	for (unsigned int i = 0; i < PAGES; i++) {
-		pages[i] = page_alloc();
-		page_mfn[i] = virt_to_mfn(pages[i]);
-		map_at(pages[i], 0);
-		windows[i] = window_alloc();
-		window_pte[i] = entry_of(windows[i], 1);
-		window_entry[i] = entry_maddr(windows[i], 1);
-		map_at(windows[i], i % 3 ? pte(page_mfn[i], PTE_KERN) : 0);
+		u64 *page = page_alloc();
+
+		page_mfn[i] = virt_to_mfn(page);
+		core[page_mfn[i] / 8] &= ~(1 << page_mfn[i] % 8);
+		map_at(page, 0);
 	}
+	for (unsigned int i = 0; i < vcpus; i++)
+		setup_vcpu(&fuzzers[i], option("seed", 1) * VCPUS + i);
 	set_xen_guest_handle(s.frame_list, frames);
 	HYPERCALL(grant_table_op, GNTTABOP_setup_table, &s, 1);
 	map_at(grants, pte(frames[0], PTE_KERN));
 	for (unsigned int i = 0; i < 24; i++)
 		grants[i] = (grant_entry_v1_t){ 1 | below(2) << 2 | (i % 8 ? 0 : below(256)), 0, frame() };
+}
+
+/* New frames for those that we have given away, or have lost to a type that is not undone. */
+static void frames_renew(void)
+{
+	static u64 *w;
+
+	if (!w)
+		w = window_alloc();
+	for (unsigned int i = 0; i < PAGES; i++) {
+		xen_pfn_t mfn;
+		struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+
+		mmuext(MMUEXT_UNPIN_TABLE, page_mfn[i], 0);
+		if (map_at(w, pte(page_mfn[i], PTE_RO_)) == 0)
+			continue;
+		set_xen_guest_handle(r.extent_start, &mfn);
+		if (HYPERCALL(memory_op, XENMEM_increase_reservation, &r) == 1)
+			page_mfn[i] = mfn;
+	}
+	map_at(w, 0);
+}
+
+/* --- Memory of the whole machine ----------------------------------------------------------------------------- */
+
+/* The next domain from `id` on; false: there is none. */
+static bool next_domain(unsigned int id, struct xen_domctl_getdomaininfo *info)
+{
+	static struct xen_domctl op;
+
+	op = (struct xen_domctl){ .cmd = XEN_DOMCTL_getdomaininfo, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+		.domain = id };
+	if (HYPERCALL(domctl, &op) || op.u.getdomaininfo.domain < id)
+		return false;
+	*info = op.u.getdomaininfo;
+	return true;
+}
+
+/* Ends all domains but us. */
+static void domains_end(void)
+{
+	static struct xen_domctl_getdomaininfo info;
+	static struct xen_domctl op;
+
+	for (unsigned int id = 1; next_domain(id, &info); id = info.domain + 1) {
+		op = (struct xen_domctl){ .cmd = XEN_DOMCTL_destroydomain, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+			.domain = info.domain };
+		HYPERCALL(domctl, &op);
+	}
+}
+
+/* Pages that are free or belong to a domain; those that are neither are the hypervisor's. */
+static u64 pages_accounted(unsigned int *domains)
+{
+	static struct xen_domctl_getdomaininfo info;
+	static struct xen_sysctl op;
+	u64 sum;
+
+	op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_physinfo, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+	if (HYPERCALL(sysctl, &op))
+		return 0;
+	sum = op.u.physinfo.free_pages;
+	*domains = 0;
+	for (unsigned int id = 0; next_domain(id, &info); id = info.domain + 1) {
+		sum += info.tot_pages;
+		++*domains;
+	}
+	return sum;
+}
+
+static void pause_ms(unsigned int ms)
+{
+	u64 end = now() + ms * 1000000UL;
+
+	while (now() < end) {
+		struct sched_poll p = { .timeout = end };
+
+		HYPERCALL(sched_op, SCHEDOP_poll, &p);
+	}
+}
+
+/* --- The run ------------------------------------------------------------------------------------------------- */
+
+static volatile unsigned long phase, second_done;
+
+static void fuzz(unsigned long total)
+{
+	unsigned long from = option("from", 0), shown = 0;
+
+	for (unsigned long n = 0; n < total; n++) {
+		struct call c;
+
+		if (n * 5 / total != shown) {
+			shown = n * 5 / total;
+			print("note: vCPU %u: %lu of %lu calls, %lu traps\n", this_vcpu()->id, n, total, this_vcpu()->traps);
+		}
+		switch (below(10)) {
+		case 0:
+			TRY(do_batch());
+			break;
+		case 1:
+			do_directly();
+			break;
+		default:
+			generate(&c);
+			if (from && n >= from)
+				print("%lu: %lu(%lx, %lx, %lx, %lx)\n", n, c.nr, c.arg[0], c.arg[1], c.arg[2], c.arg[3]);
+			timed(n, &c);
+		}
+		if (n % 64 == 0)
+			HYPERCALL(set_debugreg, 7, 0x400);
+		if (n % ROUND == 0 && this_vcpu()->id == 0) {
+			domains_end();
+			frames_renew();
+		}
+	}
+}
+
+static void second_main(void *half)
+{
+	for (unsigned long i = 1; i <= 2; i++) {
+		while (phase < i)
+			cpu_relax();
+		fuzz((unsigned long)half);
+		second_done = i;
+	}
+}
+
+/* Half of the calls, on all vCPUs. Returns pages_accounted(). */
+static u64 run_half(unsigned long half, unsigned int *domains)
+{
+	phase++;
+	fuzz(half);
+	while (vcpus > 1 && second_done < phase)
+		HYPERCALL(sched_op, SCHEDOP_yield, NULL);
+	domains_end();
+	frames_renew();
+	for (unsigned int i = 0; i < PAGES; i++)
+		for (unsigned int v = 0; v < vcpus; v++)
+			map_at(fuzzers[v].windows[i], 0);
+	pause_ms(200);
+	return pages_accounted(domains);
 }
 
 /* The hypervisor still answers, and keeps its own. */
@@ -461,36 +791,38 @@ static void self_check(void)
 	expect_trap("trap", TRY(__asm__ volatile("ud2")), TRAP_UD);
 }
 
+/* NMIs, which calls send, come at any time. */
+static bool take_nmi(struct trap_frame *f)
+{
+	return f->vector == 2;
+}
+
+static void second_start(void *half)
+{
+	this_vcpu()->handler = take_nmi;
+	second_main(half);
+}
+
 void guest_main(void)
 {
-	unsigned long total = option("count", 1000000), from = option("from", 0), shown = 0;
+	unsigned long half = option("count", 1000000) / 2;
+	unsigned int domains[2];
+	u64 code = code_sum(), accounted[2], longest = 0;
 
-	rng ^= option("seed", 1) * 0x9e3779b97f4a7c15;
+	vcpus = option("vcpus", 1) > 1 ? 2 : 1;
+	this_vcpu()->handler = take_nmi;
 	setup();
-	for (unsigned long n = 0; n < total; n++) {
-		struct call c;
-
-		if (n * 10 / total != shown) {
-			shown = n * 10 / total;
-			print("note: %lu of %lu calls, %lu traps\n", n, total, this_vcpu()->traps);
-		}
-		switch (below(10)) {
-		case 0:
-			TRY(do_batch());
-			break;
-		case 1:
-			do_directly();
-			break;
-		default:
-			generate(&c);
-			if (from && n >= from)
-				print("%lu: %lu(%lx, %lx, %lx, %lx)\n", n, c.nr, c.arg[0], c.arg[1], c.arg[2], c.arg[3]);
-			timed(n, &c);
-		}
-		if (n % 64 == 0)
-			HYPERCALL(set_debugreg, 7, 0x400);
-	}
+	if (vcpus > 1)
+		expect("second vCPU", vcpu_start(1, second_start, (void *)half), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		accounted[i] = run_half(half, &domains[i]);
+	for (unsigned int i = 0; i < vcpus; i++)
+		longest = fuzzers[i].longest > longest ? fuzzers[i].longest : longest;
+	check(code_sum() == code, "own code", "%lx", code_sum());
 	/* With pauses that other work on a test machine may cause. */
 	check(longest < 3000000000, "no call takes long", "%lu us at most", longest / 1000);
+	/* What grows to a limit has reached it in the first half; a domain that cannot end yet costs some pages. */
+	check(accounted[0] && accounted[1] + 64 + 256 * domains[1] > accounted[0], "memory",
+		"%lu pages free or owned by %u domains, %lu by %u before", accounted[1], domains[1], accounted[0], domains[0]);
 	self_check();
 }

@@ -6,7 +6,7 @@ import time
 import pytest
 
 quick = pytest.mark.quick
-pytestmark = [quick, pytest.mark.timeout(200)]
+pytestmark = [quick, pytest.mark.timeout(300)]
 
 # Debian's kernels leave the old system call page out unless told.
 SHARED = {"cpus": 2, "mem": 1024, "limit": 1200, "kernel": "quiet vsyscall=xonly"}
@@ -72,22 +72,19 @@ def clock_offsets(host):
     return best[1:]
 
 
-def check_clock(host, seconds):
-    """Both clocks of dom0 keep within a thousandth of ours, and the wall clock is right to two seconds."""
-    start = clock_offsets(host)
+def check_clock(host, seconds=60):
+    """For so long, both clocks of dom0 keep within a thousandth of ours, and never run backwards from one CPU to
+    another; the wall clock is right to two seconds."""
+    start, begin = clock_offsets(host), time.monotonic()
     assert abs(start[1]) < 2
-    time.sleep(seconds)
+    assert "backwards=0" in host.check("clockcheck %d" % seconds, seconds + 60)
     drifts = [abs(b - a) for a, b in zip(start, clock_offsets(host))]
+    assert time.monotonic() - begin >= seconds
     assert max(drifts) < seconds / 1000, drifts
 
 
-def test_clock_rate(dom0):
-    check_clock(dom0, 20)
-
-
-def test_clock_never_backwards(dom0):
-    output = dom0.check("clockcheck 10", 60)
-    assert "backwards=0" in output
+def test_clock(dom0):
+    check_clock(dom0)
 
 
 def test_sleep_is_not_short_nor_long(dom0):

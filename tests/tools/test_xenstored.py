@@ -527,6 +527,8 @@ def test_daemon(tmp_path):
         second = subprocess.run([daemon.program, "--no-domain-init", "--pid-file", pid_file], env=daemon.environment,
                                 stderr=subprocess.PIPE, text=True)
         assert second.returncode == 1 and "another xenstored runs" in second.stderr
+        third = subprocess.run([daemon.program, "--no-domain-init"], env=daemon.environment, stderr=subprocess.PIPE, text=True)
+        assert third.returncode == 1 and "in use by another xenstored" in third.stderr
     done = subprocess.run([daemon.program, "--no-domain-init", "--output-pid"], env=daemon.environment, check=True,
                           stdout=subprocess.PIPE, text=True)
     pid = int(done.stdout)

@@ -138,16 +138,21 @@ def test_flood_is_fair(daemon):
 
 def test_socket_flood_is_fair(daemon):
     flooder, other = daemon.client(), daemon.client()
+    other.write("/long", "x" * 2000)
     flooder.socket.setblocking(False)
-    request = HEAD.pack(NUMBERS["READ"], 1, 0, 6) + b"/tool\0"
+    request = HEAD.pack(NUMBERS["READ"], 1, 0, 6) + b"/long\0"
+    sent = 0
     for _ in range(200):
         try:
-            flooder.socket.send(request * 100)
+            sent += flooder.socket.send((request * 100)[sent % len(request) :])
         except BlockingIOError:
             pass  # it reads no answers, so after a while none of its requests are taken
         start = time.monotonic()
         other.write("/y", "1")
         assert time.monotonic() - start < 1
+    assert sent > 10000
+    for _ in range(sent // len(request)):
+        assert len(flooder.message()[3]) == 2000
 
 
 def random_payload(rng, paths):

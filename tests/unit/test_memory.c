@@ -120,12 +120,17 @@ END_TEST
 START_TEST(unknown_operations)
 {
 	static const unsigned int unknown[] = { 8, XENMEM_set_pod_target, XENMEM_get_pod_target,
-		XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op, XENMEM_get_vnumainfo,
+		XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op,
 		XENMEM_machphys_compat_mfn_list, XENMEM_reserved_device_memory_map, 29, 63 };
+	struct xen_vnuma_topology_info vnuma = {};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(unknown); i++)
 		ck_assert_int_eq(op(unknown[i], list), -ENOSYS);
 	ck_assert_int_eq(op(XENMEM_maximum_ram_page | 1 << 6, NULL), -EINVAL);
+	vnuma.domid = 5;
+	ck_assert_int_eq(op(XENMEM_get_vnumainfo, &vnuma), -EPERM); /* of another */
+	vnuma.domid = DOMID_SELF;
+	ck_assert_int_eq(op(XENMEM_get_vnumainfo, &vnuma), -EOPNOTSUPP);
 	ck_assert_int_eq(op(XENMEM_memory_map, list), 1000 + XENMEM_memory_map);
 	ck_assert_int_eq(op(XENMEM_machine_memory_map, list), 1000 + XENMEM_machine_memory_map);
 	ck_assert_int_eq(op(XENMEM_set_memory_map, list), 1000 + XENMEM_set_memory_map);
@@ -157,7 +162,7 @@ START_TEST(machine_to_physical)
 	list[1] = list[2] = 99;
 	ck_assert_int_eq(op(XENMEM_machphys_mfn_list, &l), 0);
 	ck_assert_uint_eq(l.nr_extents, 2);
-	ck_assert(list[0] == 512 && list[1] == 0 && list[2] == 99);
+	ck_assert(list[0] == 512 && list[1] == 512 && list[2] == 99);
 	l.max_extents = 1;
 	ck_assert_int_eq(op(XENMEM_machphys_mfn_list, &l), 0);
 	ck_assert_uint_eq(l.nr_extents, 1);

@@ -21,7 +21,8 @@
 
 #define XBT_NULL 0
 
-/* Flags of xs_open(); the first two have no effect. */
+/* Flags of xs_open(). The first has no effect; with the second, a socket that nobody serves is an error, where otherwise the
+ * kernel's device is opened, whose first reply waits for xenstored. */
 #define XS_OPEN_READONLY   (1UL << 0)
 #define XS_OPEN_SOCKETONLY (1UL << 1)
 /* After xs_unwatch() no event of that watch is delivered any more, not even one that had come already. */

@@ -1,8 +1,3 @@
-USES := ctrl foreignmemory call evtchn gnttab
+USES := ctrl foreignmemory call evtchn gnttab store
 PACKAGES := glib-2.0
 DEST := $(SBINDIR)
-ifneq ($(wildcard libs/store/*.c),)
-USES += store
-else
-LIBS := -lxenstore
-endif

@@ -51,20 +51,19 @@ static GHashTable *by_port;
 static xengnttab_handle *grants;
 static guint tick;
 
-static void unlink_port(struct console *con);
-
 /* ---- Moving bytes ---- */
 
 /* How much of the guest's output may be taken now. */
 static size_t room(const struct console *con)
 {
 	size_t share = SHARE - MIN(con->served, SHARE);
-	uint64_t behind;
+	size_t limit = con->host.history.limit;
+	uint64_t unseen;
 
 	if (options.discard)
 		return share;
-	behind = con->host.history.end - viewer_slowest(&con->host);
-	return MIN(share, con->host.history.limit - MIN(behind, con->host.history.limit));
+	unseen = con->host.history.end - viewer_fastest(&con->host);
+	return MIN(share, limit - MIN(unseen, limit));
 }
 
 /* Takes output out of the ring; returns how much. The guest may change anything in it at any time.

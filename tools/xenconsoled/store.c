@@ -107,7 +107,7 @@ static gboolean on_watch(gint fd, GIOCondition condition, gpointer data)
 
 static bool connect_store(void)
 {
-	xs = xs_open(0);
+	xs = xs_open(XS_OPEN_SOCKETONLY);
 	if (!xs)
 		return false;
 	if (!xs_watch(xs, "@introduceDomain", "domains") ||

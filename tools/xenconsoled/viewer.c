@@ -133,11 +133,11 @@ void viewer_wake_all(struct viewer_host *host)
 		wake(l->data);
 }
 
-uint64_t viewer_slowest(const struct viewer_host *host)
+uint64_t viewer_fastest(const struct viewer_host *host)
 {
-	uint64_t slowest = host->history.end;
+	uint64_t fastest = MAX(host->seen, host->history.start);
 
 	for (GList *l = host->viewers; l; l = l->next)
-		slowest = MIN(slowest, ((struct viewer *)l->data)->pos);
-	return slowest;
+		fastest = MAX(fastest, ((struct viewer *)l->data)->pos);
+	return fastest;
 }

@@ -127,8 +127,8 @@ struct viewer *viewer_new(struct viewer_host *host, int fd, bool permanent, uint
 /** There is more to show, or room for what was typed. */
 void viewer_wake_all(struct viewer_host *host);
 
-/** Where the last of the viewers is. */
-uint64_t viewer_slowest(const struct viewer_host *host);
+/** Up to where anybody has seen the console. */
+uint64_t viewer_fastest(const struct viewer_host *host);
 
 void viewer_free(struct viewer *viewer);
 

@@ -41,14 +41,7 @@ static void forget(struct build *build)
 
 static bool find_kernel(struct build *build, GError **error)
 {
-	struct xg_kernel_info info;
-
-	if (!boot_files_find(build->domain->config, &build->files, error))
-		return false;
-	if (xg_kernel_probe(build->files.kernel, &info, error))
-		return true;
-	boot_files_clear(&build->files);
-	return false;
+	return boot_files_find(build->domain->config, &build->files, error);
 }
 
 static void drop_kernel(struct build *build)
@@ -86,9 +79,15 @@ static void destroy(struct build *build)
 	domain_set_domid(domain, NO_DOMID);
 }
 
+/* Nothing can be set aside for a domain beyond its limit, which is 0 at first. */
 static bool obtain_memory(struct build *build, GError **error)
 {
-	return memory_obtain(build->domain->domid, build->domain->config->memory, error);
+	const struct config *config = build->domain->config;
+	uint32_t domid = build->domain->domid;
+
+	if (xc_domain_setmaxmem(xc, domid, (uint64_t)MAX(config->memory, config->maxmem) << 10))
+		return fail_errno(error, "cannot set the limit of memory"), false;
+	return memory_obtain(domid, config->memory, error);
 }
 
 static bool write_nodes(struct build *build, GError **error)

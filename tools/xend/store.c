@@ -282,8 +282,8 @@ bool store_watch(const char *path, void (*function)(const char *path))
 
 bool store_open(GError **error)
 {
-	handle = xs_open(0);
-	watches = handle ? xs_open(0) : NULL;
+	handle = xs_open(XS_OPEN_SOCKETONLY);
+	watches = handle ? xs_open(XS_OPEN_SOCKETONLY) : NULL;
 	if (!watches)
 		return fail_errno(error, "cannot connect to xenstored"), false;
 	functions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -451,6 +453,17 @@ static bool take_over(bool keep_tree)
 	return same;
 }
 
+/* Two daemons in one directory would spoil each other's state. Held until the process ends. */
+static void lock_directory(void)
+{
+	int lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		log_error("%s: in use by another xenstored", directory);
+		exit(1);
+	}
+}
+
 bool journal_open(const char *path, bool recover, bool keep_tree)
 {
 	bool go_on;
@@ -463,6 +476,7 @@ bool journal_open(const char *path, bool recover, bool keep_tree)
 		directory = NULL;
 		return false;
 	}
+	lock_directory();
 	go_on = recover && take_over(keep_tree);
 	notes = g_byte_array_new();
 	begin_record();

@@ -67,6 +67,16 @@ void node_unref(struct node *node)
 	g_free(node);
 }
 
+/* Order of names: by bytes, a beginning before the whole. Both have at least one byte. */
+static int compare(const struct node *node, const char *name, size_t len)
+{
+	int order = (unsigned char)node->name[0] - (unsigned char)name[0];
+
+	if (!order)
+		order = memcmp(node->name, name, MIN(node->name_len, len));
+	return order ? order : (int)node->name_len - (int)len;
+}
+
 /* Whether the child exists; `*at` is its place, or where it would be. */
 static bool search(const struct kids *kids, const char *name, size_t len, unsigned *at)
 {
@@ -74,15 +84,13 @@ static bool search(const struct kids *kids, const char *name, size_t len, unsign
 
 	while (low < high) {
 		unsigned middle = (low + high) / 2;
-		const struct node *node = kids->nodes[middle];
-		size_t common = MIN(node->name_len, len);
-		int order = memcmp(node->name, name, common);
+		int order = compare(kids->nodes[middle], name, len);
 
-		if (!order && node->name_len == len) {
+		if (!order) {
 			*at = middle;
 			return true;
 		}
-		if (order < 0 || (!order && node->name_len < len))
+		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;

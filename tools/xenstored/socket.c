@@ -128,9 +128,12 @@ static void client_send(struct conn *conn, const struct xsd_sockmsg *head, const
 static bool receive(struct client *client)
 {
 	/* One byte stays for the NUL behind a request. */
-	ssize_t done = recv(client->fd, client->in + client->used,
-			    sizeof(client->in) - 1 - client->used, MSG_DONTWAIT);
+	size_t room = sizeof(client->in) - 1 - client->used;
+	ssize_t done;
 
+	if (!room)
+		return true;
+	done = recv(client->fd, client->in + client->used, room, MSG_DONTWAIT);
 	if (done > 0)
 		client->used += done;
 	return done > 0 || (done < 0 && (errno == EAGAIN || errno == EINTR));

@@ -113,13 +113,14 @@ static long machphys_mfn_list(
 {
 	unsigned long extents = DIV_ROUND_UP(max_page * sizeof(unsigned long), 1UL << L2_SHIFT);
 	struct xen_machphys_mfn_list l;
+	xen_pfn_t mfn = 0;
 	unsigned int i;
 
 	if (copy_from_guest(&l, arg, 1))
 		return -EFAULT;
 	for (i = 0; i < l.max_extents && i < extents; i++) {
-		xen_pfn_t mfn = m2p_extent_mfn(i);
-
+		/* Tools map all of them together: what is in a hole looks like the extent before. */
+		mfn = m2p_extent_mfn(i) ?: mfn;
 		if (copy_to_guest_offset(l.extent_start, i, &mfn, 1))
 			return -EFAULT;
 	}
@@ -199,6 +200,19 @@ static long change_physmap(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, un
 	return rc ? rc : -EINVAL;
 }
 
+/* No domain has NUMA nodes of its own; toolstacks ask before they save or move one. */
+static long vnuma_info(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
+{
+	struct xen_vnuma_topology_info info;
+	struct domain *d;
+	int rc;
+
+	if (copy_from_guest(&info, arg, 1))
+		return -EFAULT;
+	rc = memop_target(info.domid, &d);
+	return rc ? rc : -EOPNOTSUPP;
+}
+
 static long arch_op(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsigned long start)
 {
 	return arch_memory_op(op, arg);
@@ -229,6 +243,7 @@ static const struct {
 	[XENMEM_get_sharing_freed_pages] = { sharing_pages },
 	[XENMEM_get_sharing_shared_pages] = { sharing_pages },
 	[XENMEM_claim_pages] = { claim_pages },
+	[XENMEM_get_vnumainfo] = { vnuma_info },
 	[XENMEM_acquire_resource] = { acquire_resource, true },
 };
 

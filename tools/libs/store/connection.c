@@ -87,7 +87,7 @@ struct xs_handle *xs_open(unsigned long flags)
 	int fd = open_socket(), error = errno;
 	bool is_socket = fd >= 0;
 
-	if (fd < 0)
+	if (fd < 0 && !(flags & XS_OPEN_SOCKETONLY))
 		fd = open_device();
 	if (fd < 0) {
 		errno = error;

@@ -8,5 +8,7 @@
 extern pte_t *idle_l4;
 /* Boot: from here on new page tables come from the heap. */
 void paging_heap_ready(void);
+/* Boot: control domains may map the M2P as frames of dom_xen, to read. */
+void m2p_share(void);
 
 #endif

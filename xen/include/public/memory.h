@@ -60,7 +60,7 @@ struct xen_memory_domain {
 	domid_t domid;
 };
 
-/* The 2 MiB frames that make up the machine to physical table; a hole reads as 0. */
+/* The 2 MiB frames that make up the machine to physical table; a hole reads as 0 or as what precedes it. */
 #define XENMEM_machphys_mfn_list        5
 #define XENMEM_machphys_compat_mfn_list 25 /* of the table for 32-bit guests */
 struct xen_machphys_mfn_list {

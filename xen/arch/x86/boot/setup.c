@@ -152,6 +152,7 @@ static noreturn void start_on_own_stack(void)
 	cstate_init_keys();
 	scheduler_init();
 	setup_system_domains();
+	m2p_share();
 	set_current(per_cpu(idle_vcpu, 0));
 	local_irq_enable();
 	console_init_irq();

@@ -155,6 +155,50 @@ static void __init populate(unsigned long va, unsigned long size, unsigned long 
 	}
 }
 
+/* --- The M2P, in extents of 2 MiB --------------------------------------------------------------------- */
+
+/* Frames whose numbers fill one: the unit in which tools map it. */
+#define M2P_EXTENT_FRAMES ((1UL << L2_SHIFT) / sizeof(unsigned long))
+
+/* The extent's first frame; 0 when none of these numbers is RAM. */
+unsigned long m2p_extent_mfn(unsigned int n)
+{
+	unsigned long va = RO_MPT_START + ((unsigned long)n << L2_SHIFT);
+	pte_t e = ((pte_t *)mfn_to_virt(pte_mfn(idle_l4[L4_SLOT_MPT])))[l3_index(va)];
+
+	if (!(e & _PAGE_PRESENT))
+		return 0;
+	e = ((pte_t *)mfn_to_virt(pte_mfn(e)))[l2_index(va)];
+	return e & _PAGE_PRESENT ? pte_mfn(e) : 0;
+}
+
+void set_gpfn_from_mfn(unsigned long mfn, unsigned long pfn)
+{
+	/* The table itself is mapped read-only: write through the direct map. */
+	unsigned long *extent = mfn_to_virt(m2p_extent_mfn(mfn / M2P_EXTENT_FRAMES));
+
+	extent[mfn % M2P_EXTENT_FRAMES] = pfn;
+}
+
+static void __init build_m2p_extent(unsigned int n)
+{
+	if (!m2p_extent_mfn(n))
+		populate(RO_MPT_START + ((unsigned long)n << L2_SHIFT), 1UL << L2_SHIFT,
+			(PAGE_HYPERVISOR_RO & ~_PAGE_GLOBAL) | _PAGE_USER, 0xff);
+}
+
+void __init m2p_share(void)
+{
+	for (unsigned int n = 0; n <= (max_page - 1) / M2P_EXTENT_FRAMES; n++) {
+		struct page_info *pg = mfn_to_page(_mfn(m2p_extent_mfn(n)));
+
+		for (unsigned int i = 0; m2p_extent_mfn(n) && i < 512; i++) {
+			pg[i].count_info = PGC_xen_heap;
+			share_xen_page_with_guest(&pg[i], dom_xen, true);
+		}
+	}
+}
+
 /* Frame table and M2P for the chunks that hold RAM. */
 static void __init build_frame_tables(void)
 {
@@ -172,8 +216,7 @@ static void __init build_frame_tables(void)
 				continue;
 			populate((unsigned long)(frame_table + first),
 				ROUNDUP(nr * sizeof(struct page_info), PAGE_SIZE), PAGE_HYPERVISOR, 0);
-			populate(RO_MPT_START + first * 8, ROUNDUP(nr * 8, PAGE_SIZE),
-				(PAGE_HYPERVISOR_RO & ~_PAGE_GLOBAL) | _PAGE_USER, 0xff);
+			build_m2p_extent(first / M2P_EXTENT_FRAMES);
 		}
 	}
 }
@@ -233,26 +276,6 @@ void paging_free_init(void)
 			maddr_to_mfn(virt_to_maddr(parts[i].e)));
 }
 
-void set_gpfn_from_mfn(unsigned long mfn, unsigned long pfn)
-{
-	/* The table itself is mapped read-only: write through the direct map. */
-	unsigned long va = RO_MPT_START + mfn * 8;
-	pte_t *l3 = mfn_to_virt(pte_mfn(idle_l4[L4_SLOT_MPT]));
-	pte_t *l2 = mfn_to_virt(pte_mfn(l3[l3_index(va)]));
-	pte_t e = l2[l2_index(va)];
-	unsigned long *p;
-
-	if (e & _PAGE_PSE) {
-		p = mfn_to_virt(pte_mfn(e));
-		p[(va & ((1UL << 21) - 1)) / 8] = pfn;
-	} else {
-		pte_t *l1 = mfn_to_virt(pte_mfn(e));
-
-		p = mfn_to_virt(pte_mfn(l1[l1_index(va)]));
-		p[(va & ~PAGE_MASK) / 8] = pfn;
-	}
-}
-
 /* --- Device mappings -------------------------------------------------------------------------------- */
 
 static DEFINE_SPINLOCK(ioremap_lock, LOCK_RANK_LEAF);
@@ -275,17 +298,4 @@ void *ioremap(paddr_t pa, size_t bytes)
 	if (!va || map_pages_to_xen(va, maddr_to_mfn(first), nr, PAGE_HYPERVISOR_UC))
 		return NULL;
 	return (char *)va + (pa - first);
-}
-
-/* --- The M2P for XENMEM_machphys_mfn_list: frames of its 2 MiB extents ------------------------------- */
-
-unsigned long m2p_extent_mfn(unsigned int n)
-{
-	unsigned long va = RO_MPT_START + ((unsigned long)n << L2_SHIFT);
-	pte_t e = ((pte_t *)mfn_to_virt(pte_mfn(idle_l4[L4_SLOT_MPT])))[l3_index(va)];
-
-	if (!(e & _PAGE_PRESENT))
-		return 0;
-	e = ((pte_t *)mfn_to_virt(pte_mfn(e)))[l2_index(va)];
-	return e & _PAGE_PSE ? pte_mfn(e) : 0;
 }
