@@ -52,7 +52,7 @@ def test_twenty_guests_fifty_times(request):
     """A thousand domains, twenty at a time, started side by side: no memory, node, device or descriptor is lost."""
     host = start(request, limit=4 * 3600 - 60, mem=3072)
     create = ("for i in $(seq 20); do truncate -s 1M /root/d$i; (xm create -q /dev/null name=g$i kernel=/root/idle.elf "
-              "memory=16 disk=file:/root/d$i,xvda,w vif= </dev/null || echo failed $i) & done; wait")
+              "memory=16 disk=file:/root/d$i,xvda,w </dev/null || echo failed $i) & done; wait")
     destroy = "for i in $(seq 20); do xm destroy g$i & done; wait"
     sizes = []
     for turn in range(50):
@@ -74,7 +74,7 @@ def test_xend_killed_two_hundred_times(request):
     host.check("truncate -s 1M /root/disk")
     chance = random.Random(1)
     for turn in range(200):
-        work = "(xm create -q /dev/null name=v kernel=/root/idle.elf memory=16 disk=file:/root/disk,xvda,w vif= " \
+        work = "(xm create -q /dev/null name=v kernel=/root/idle.elf memory=16 disk=file:/root/disk,xvda,w " \
                "</dev/null; xm destroy v) >/dev/null 2>&1 & "
         host.check(work + "sleep %.3f; kill -9 $(cat /run/xend.pid); wait; xend start" % chance.uniform(0, 6), 180)
         names = set(host.domains())
