@@ -83,6 +83,11 @@ def debian():
     return Path(_script("make-debian-image"))
 
 
+def debian_guest():
+    """The same for a Debian guest with its own kernel and boot menu."""
+    return Path(_script("make-debian-image", "-k", "guest"))
+
+
 def vmlinuz(flavour):
     """Path of Debian's kernel of the flavour, fetched on first use."""
     return _script("get-kernel", flavour)

@@ -237,6 +237,34 @@ START_TEST(test_vcpus_and_policies)
 }
 END_TEST
 
+/* An older scheduler's parameters are larger than the union that names those of today. */
+static long sedf(unsigned op, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+	struct xen_domctl *domctl = (void *)a1;
+	struct xen_domctl_sched_sedf *params = (void *)&domctl->u.scheduler_op.u;
+
+	ck_assert_uint_eq(domctl->u.scheduler_op.sched_id, XEN_SCHEDULER_SEDF);
+	if (domctl->u.scheduler_op.cmd == XEN_DOMCTL_SCHEDOP_getinfo)
+		*params = (struct xen_domctl_sched_sedf){ .period = 100, .slice = 20, .weight = 7 };
+	else
+		ck_assert_uint_eq(params->weight, 8);
+	return 0;
+}
+
+START_TEST(test_older_scheduler)
+{
+	struct xen_domctl_sched_sedf params = { 0 };
+
+	hypervisor = sedf;
+	ck_assert_int_eq(xc_sched_sedf_domain_get(&control, 1, &params), 0);
+	ck_assert_uint_eq(params.period, 100);
+	ck_assert_uint_eq(params.weight, 7);
+	params.weight = 8;
+	ck_assert_int_eq(xc_sched_sedf_domain_set(&control, 1, &params), 0);
+	check_done(2);
+}
+END_TEST
+
 /* ---- Memory, ports, grants, version ---- */
 
 static long memory(unsigned op, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
@@ -322,6 +350,7 @@ int main(void)
 	tcase_add_test(tc, test_domains);
 	tcase_add_test(tc, test_list);
 	tcase_add_test(tc, test_vcpus_and_policies);
+	tcase_add_test(tc, test_older_scheduler);
 	tcase_add_test(tc, test_memory);
 	tcase_add_test(tc, test_ports_and_grants);
 	tcase_add_test(tc, test_version);

@@ -1,6 +1,7 @@
 """Clients and guests that break the protocol, flood, or stop reading: they harm nobody else, and nothing crashes."""
 
 import random
+import resource
 import struct
 import time
 
@@ -153,6 +154,28 @@ def test_socket_flood_is_fair(daemon):
     assert sent > 10000
     for _ in range(sent // len(request)):
         assert len(flooder.message()[3]) == 2000
+
+
+def test_too_many_clients(daemon):
+    """The one too many is refused; the others are served, and there is room again when some go."""
+    limit = 40
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    clients = []
+    while len(clients) < limit:
+        client = SocketClient(daemon.socket)
+        try:
+            client.list("/")
+        except (EOFError, ConnectionError):
+            break
+        clients.append(client)
+    assert 20 < len(clients) < limit
+    assert "too many connections" in daemon.errors()
+    clients[0].write("/x", "1")
+    for client in clients[1:]:
+        client.close()
+    clients[0].write("/x", "2")
+    assert daemon.client().read("/x") == "2"
+    clients[0].close()
 
 
 def random_payload(rng, paths):

@@ -20,6 +20,7 @@
 #include "public/grant_table.h"
 #include "public/memory.h"
 #include "public/sched.h"
+#include "public/sched_old.h"
 #include "public/sysctl.h"
 #include "public/version.h"
 #include "xencall.h"
@@ -213,6 +214,15 @@ int xc_sched_rtds_domain_set(
 int xc_sched_rtds_domain_get(
 	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_rtds *params);
 
+/** Those of older schedulers; times in ns. */
+int xc_sched_sedf_domain_set(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_sedf *params);
+int xc_sched_sedf_domain_get(
+	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_sedf *params);
+int xc_sched_bvt_domain_set(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_bvt *params);
+int xc_sched_bvt_domain_get(xc_interface *xc, uint32_t domid, struct xen_domctl_sched_bvt *params);
+
 /** Parameters of a pool's scheduler. set: out, what came of it. */
 int xc_sched_credit_params_set(
 	xc_interface *xc, uint32_t pool, struct xen_sysctl_credit_schedule *params);
@@ -222,6 +232,12 @@ int xc_sched_credit2_params_set(
 	xc_interface *xc, uint32_t pool, struct xen_sysctl_credit2_schedule *params);
 int xc_sched_credit2_params_get(
 	xc_interface *xc, uint32_t pool, struct xen_sysctl_credit2_schedule *params);
+int xc_sched_bvt_params_set(xc_interface *xc, uint32_t pool, struct xen_sysctl_sched_bvt *params);
+int xc_sched_bvt_params_get(xc_interface *xc, uint32_t pool, struct xen_sysctl_sched_bvt *params);
+int xc_sched_rrobin_params_set(
+	xc_interface *xc, uint32_t pool, struct xen_sysctl_sched_rrobin *params);
+int xc_sched_rrobin_params_get(
+	xc_interface *xc, uint32_t pool, struct xen_sysctl_sched_rrobin *params);
 
 /* ---- CPU policy: what CPUID and MSRs say ---- */
 

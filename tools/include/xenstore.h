@@ -1,12 +1,13 @@
 /*
  * Client of xenstored, by its socket or, in other domains, by /dev/xen/xenbus.
  *
- * The functions are those of the public header of Xen 4.17. They return NULL, false or -1 on failure and set errno, which
- * is the store's answer (ENOENT, EACCES, EAGAIN ...) or EIO when the connection is lost for good. Memory they return is
- * the caller's, one free() each. A handle may be used by several threads; a request waits for the one before it.
+ * The functions are those of the public header of Xen 4.17. They return NULL, false or -1 on
+ * failure and set errno, which is the store's answer (ENOENT, EACCES, EAGAIN ...) or EIO when the
+ * connection is lost for good. Memory they return is the caller's, one free() each. A handle may be
+ * used by several threads; a request waits for the one before it.
  *
- * When the daemon is restarted, a handle on its socket connects again by itself: it sets its watches anew, each of which
- * then fires, and transactions that were open end with EAGAIN.
+ * When the daemon is restarted, a handle on its socket connects again by itself: it sets its
+ * watches anew, each of which then fires, and transactions that were open end with EAGAIN.
  */
 #ifndef XENSTORE_H
 #define XENSTORE_H
@@ -25,14 +26,16 @@
  * kernel's device is opened, whose first reply waits for xenstored. */
 #define XS_OPEN_READONLY   (1UL << 0)
 #define XS_OPEN_SOCKETONLY (1UL << 1)
-/* After xs_unwatch() no event of that watch is delivered any more, not even one that had come already. */
-#define XS_UNWATCH_FILTER  (1UL << 2)
+/* After xs_unwatch() no event of that watch is delivered any more, not even one that had come
+ * already. */
+#define XS_UNWATCH_FILTER (1UL << 2)
 
 #define XS_PERM_NONE  0u
 #define XS_PERM_READ  1u
 #define XS_PERM_WRITE 2u
 
-/** One entry of a node's permissions. The first names the owner, and says what domains not named may do. */
+/** One entry of a node's permissions. The first names the owner, and says what domains not named
+ * may do. */
 struct xs_permissions {
 	unsigned int id;
 	unsigned int perms; /* XS_PERM_ bits */
@@ -44,7 +47,8 @@ typedef uint32_t xs_transaction_t;
 struct xs_handle *xs_open(unsigned long flags);
 void xs_close(struct xs_handle *h);
 
-/** As xs_close(), in a child that was forked off: what the connection is used for goes on in the parent. */
+/** As xs_close(), in a child that was forked off: what the connection is used for goes on in the
+ * parent. */
 void xs_daemon_destroy_postfork(struct xs_handle *h);
 
 /* Older names. */
@@ -59,14 +63,14 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, u
 /** The value, with a NUL behind it that `*len` does not count; `len` may be NULL. */
 void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len);
 bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data,
-	      unsigned int len);
+	unsigned int len);
 bool xs_mkdir(struct xs_handle *h, xs_transaction_t t, const char *path);
 bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path);
 
-struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
-					  unsigned int *num);
+struct xs_permissions *xs_get_permissions(
+	struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num);
 bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
-			struct xs_permissions *perms, unsigned int num);
+	struct xs_permissions *perms, unsigned int num);
 
 bool xs_watch(struct xs_handle *h, const char *path, const char *token);
 bool xs_unwatch(struct xs_handle *h, const char *path, const char *token);
@@ -83,11 +87,12 @@ char **xs_read_watch(struct xs_handle *h, unsigned int *num);
 /** @return XBT_NULL on failure. */
 xs_transaction_t xs_transaction_start(struct xs_handle *h);
 
-/** Carries the transaction out, or drops it. EAGAIN: a node it used changed meanwhile, do it all again. */
+/** Carries the transaction out, or drops it. EAGAIN: a node it used changed meanwhile, do it all
+ * again. */
 bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort);
 
-bool xs_introduce_domain(struct xs_handle *h, unsigned int domid, unsigned long mfn,
-			 unsigned int eventchn);
+bool xs_introduce_domain(
+	struct xs_handle *h, unsigned int domid, unsigned long mfn, unsigned int eventchn);
 bool xs_release_domain(struct xs_handle *h, unsigned int domid);
 bool xs_resume_domain(struct xs_handle *h, unsigned int domid);
 bool xs_set_target(struct xs_handle *h, unsigned int domid, unsigned int target);
@@ -135,7 +140,8 @@ struct expanding_buffer {
 /** Makes room for `need` bytes. @return the memory, or NULL. */
 char *expanding_buffer_ensure(struct expanding_buffer *buffer, int need);
 
-/** The value with control characters and backslashes written as \n, \\, \033: as people read it. In the buffer. */
+/** The value with control characters and backslashes written as \n, \\, \033: as people read it. In
+ * the buffer. */
 char *sanitise_value(struct expanding_buffer *buffer, const char *value, unsigned int len);
 
 /** The reverse: into `out`, of at least strlen(in) + 1 bytes; `*len` is the length. */

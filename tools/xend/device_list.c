@@ -30,10 +30,14 @@ static GVariant *describe(int domid, const char *front, const char *id)
 {
 	g_autofree char *path = g_strdup_printf("/local/domain/%d/device/%s/%s", domid, front, id);
 	g_autofree char *back = store_read("%s/backend", path);
+	g_autofree char *tx = store_read("%s/event-channel-tx", path);
 	GVariantBuilder builder;
 
 	g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
 	add_nodes(&builder, path, front_nodes);
+	/* Interfaces with a channel each way: the classic column has room for one. */
+	if (tx)
+		sxp_add_pair(&builder, "event-channel", tx);
 	if (back)
 		add_nodes(&builder, back, back_nodes);
 	return sxp_list(g_variant_new_int32(atoi(id)), g_variant_builder_end(&builder), NULL);

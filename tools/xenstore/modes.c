@@ -51,8 +51,8 @@ int run_list(xs_transaction_t t, char **args, int count)
 		if (!names)
 			fail(0, "could not list path %s", args[i]);
 		for (unsigned j = 0; j < num; j++)
-			printf("%s%s%s\n", settings.prefix ? above : "",
-			       settings.prefix ? "/" : "", names[j]);
+			printf("%s%s%s\n", settings.prefix ? above : "", settings.prefix ? "/" : "",
+				names[j]);
 		free(names);
 	}
 	return 0;
@@ -107,15 +107,15 @@ int run_exists(xs_transaction_t t, char **args, int count)
 	return 0;
 }
 
-static void set_perms(xs_transaction_t t, const char *path, struct xs_permissions *perms,
-		      unsigned count)
+static void set_perms(
+	xs_transaction_t t, const char *path, struct xs_permissions *perms, unsigned count)
 {
 	if (!xs_set_permissions(store, t, path, perms, count))
 		fail(errno, "Error occurred setting permissions on '%s'", path);
 }
 
-static void set_below(xs_transaction_t t, const char *path, struct xs_permissions *perms,
-		      unsigned count)
+static void set_below(
+	xs_transaction_t t, const char *path, struct xs_permissions *perms, unsigned count)
 {
 	unsigned num;
 	char **names = xs_directory(store, t, path, &num);
@@ -134,8 +134,8 @@ static void set_below(xs_transaction_t t, const char *path, struct xs_permission
 	free(names);
 }
 
-static void set_above(xs_transaction_t t, const char *path, struct xs_permissions *perms,
-		      unsigned count)
+static void set_above(
+	xs_transaction_t t, const char *path, struct xs_permissions *perms, unsigned count)
 {
 	char *above = strdup(path), *slash;
 
@@ -192,6 +192,8 @@ int run_control(xs_transaction_t t, char **args, int count)
 		size_t more = strlen(args[i]) + 1;
 
 		data = realloc(data, size + more);
+		if (!data)
+			fail(errno, "%s", args[i]);
 		memcpy(data + size, args[i], more);
 		size += more;
 	}

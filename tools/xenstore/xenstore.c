@@ -1,6 +1,6 @@
 /*
- * One program with many names: xenstore-read and so on, or `xenstore read`. Options and messages are those of the
- * programs of Xen 4.17.
+ * One program with many names: xenstore-read and so on, or `xenstore read`. Options and messages
+ * are those of the programs of Xen 4.17.
  */
 #include <getopt.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /*
- * Connections: a client's socket or a domain's ring. A transport brings whole requests to request_run() and takes
- * messages; here is what both have in common.
+ * Connections: a client's socket or a domain's ring. A transport brings whole requests to
+ * request_run() and takes messages; here is what both have in common.
  *
- * The daemon has one thread. Connections with work to do stand in a line, and each gets a turn of a few requests, so
- * that none that asks much keeps others waiting.
+ * The daemon has one thread. Connections with work to do stand in a line, and each gets a turn of a
+ * few requests, so that none that asks much keeps others waiting.
  */
 #ifndef XENSTORED_CONN_H
 #define XENSTORED_CONN_H
@@ -22,9 +22,10 @@
 
 struct transport {
 	/** Takes a message; `is_reply` if it answers the request being carried out. */
-	void (*send)(struct conn *conn, const struct xsd_sockmsg *head, const void *data,
-		     bool is_reply);
-	/** Receives, carries out and sends what can be without waiting. @return whether it may go on at once. */
+	void (*send)(
+		struct conn *conn, const struct xsd_sockmsg *head, const void *data, bool is_reply);
+	/** Receives, carries out and sends what can be without waiting. @return whether it may go
+	 * on at once. */
 	bool (*turn)(struct conn *conn);
 };
 
@@ -60,7 +61,8 @@ void conn_event(struct conn *conn, const char *path, const char *token);
 /** As conn_event(), after the reply to the request being carried out. */
 void conn_after_reply(struct conn *conn, const char *path, const char *token);
 
-/** Carries out one request, of which all is there and a NUL behind it, and sends the reply and all events. */
+/** Carries out one request, of which all is there and a NUL behind it, and sends the reply and all
+ * events. */
 void request_run(struct conn *conn, const struct xsd_sockmsg *head, char *data);
 
 /** The error's name on the wire. */

@@ -51,7 +51,7 @@ static int run_check(struct request *request, char **args, unsigned count)
 
 		if (nodes != domain->nodes)
 			g_string_append_printf(text, "domain %u: %u nodes, accounted %u\n",
-					       domain->domid, nodes, domain->nodes);
+				domain->domid, nodes, domain->nodes);
 	}
 	g_hash_table_destroy(counts);
 	if (!text->len)
@@ -79,7 +79,7 @@ static int run_print(struct request *request, char **args, unsigned count)
 	if (count != 1)
 		return EINVAL;
 	trace_message("PRINT", request->conn->domain->domid, request->conn, "CONTROL", args[0],
-		      strlen(args[0]));
+		strlen(args[0]));
 	return 0;
 }
 
@@ -88,8 +88,8 @@ static int reply_domain(struct request *request, const struct domain *domain)
 	GString *text = g_string_new(NULL);
 
 	g_string_printf(text, "Domain %u:\n%-17s: %8u\n%-17s: %8u\n%-17s: %8u\n%-17s: %8zd\n",
-			domain->domid, "nodes", domain->nodes, "watches", domain->watches,
-			"transactions", domain->transactions, "memory", domain->memory);
+		domain->domid, "nodes", domain->nodes, "watches", domain->watches, "transactions",
+		domain->transactions, "memory", domain->memory);
 	return reply_text(request, text);
 }
 
@@ -105,15 +105,15 @@ static int run_quota(struct request *request, char **args, unsigned count)
 	}
 	if (count) {
 		if (count != 3 || strcmp(args[0], "set") || !parse_number(args[2], &number) ||
-		    !number || number > INT32_MAX || !quota_set(args[1], number))
+			!number || number > INT32_MAX || !quota_set(args[1], number))
 			return EINVAL;
 		journal_quota(args[1], number);
 		return 0;
 	}
 	text = g_string_new("Quota settings:\n");
 	for (unsigned i = 0; i < QUOTA_COUNT; i++)
-		g_string_append_printf(text, "%-17s: %8u %s\n", quotas[i].name, quotas[i].value,
-				       quotas[i].text);
+		g_string_append_printf(
+			text, "%-17s: %8u %s\n", quotas[i].name, quotas[i].value, quotas[i].text);
 	return reply_text(request, text);
 }
 
@@ -132,8 +132,7 @@ static int run_memreport(struct request *request, char **args, unsigned count)
 		const struct domain *domain = value;
 
 		g_string_append_printf(text, "domain %u: %u nodes, %u watches, %zd bytes\n",
-				       domain->domid, domain->nodes, domain->watches,
-				       domain->memory);
+			domain->domid, domain->nodes, domain->watches, domain->memory);
 	}
 	return reply_text(request, text);
 }

@@ -59,7 +59,7 @@ unsigned domain_rights(const struct domain *domain, const struct perms *perms)
 	uint16_t domid = domain->domid, target = domain->target;
 
 	if (domain_privileged(domain) || perms->list[0].domid == domid ||
-	    perms->list[0].domid == target)
+		perms->list[0].domid == target)
 		return PERM_READ | PERM_WRITE | PERM_OWNER;
 	for (unsigned i = 1; i < perms->count; i++)
 		if (perms->list[i].domid == domid || perms->list[i].domid == target)

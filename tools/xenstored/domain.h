@@ -20,15 +20,16 @@ struct domain {
 	uint16_t domid;
 	uint16_t target; /* it has the rights of this domain, too; or DOMID_NONE */
 	bool introduced;
-	bool shutdown;       /* was seen shut down, and that was told */
-	bool warned;         /* a limit was hit and logged */
-	bool known;          /* the handle is that of a living domain */
-	uint8_t handle[16];  /* the hypervisor's name of the domain: tells it from a later one of that number */
-	uint64_t gfn;        /* of its ring page, as introduced */
-	uint32_t port;       /* its end of the event channel */
+	bool shutdown;      /* was seen shut down, and that was told */
+	bool warned;        /* a limit was hit and logged */
+	bool known;         /* the handle is that of a living domain */
+	uint8_t handle[16]; /* the hypervisor's name of the domain: tells it from a later one of
+			       that number */
+	uint64_t gfn;       /* of its ring page, as introduced */
+	uint32_t port;      /* its end of the event channel */
 	unsigned nodes, watches, transactions;
-	ssize_t memory;      /* bytes of its nodes and watches */
-	struct conn *conn;   /* over its ring */
+	ssize_t memory;    /* bytes of its nodes and watches */
+	struct conn *conn; /* over its ring */
 };
 
 /** All domains: number to struct domain. */
@@ -53,7 +54,8 @@ static inline bool domain_privileged(const struct domain *domain)
 /** What the domain may do with a node of these permissions: PERM_ bits. */
 unsigned domain_rights(const struct domain *domain, const struct perms *perms);
 
-/** Connects a domain's ring. @return 0, ENOENT (no such domain), EINVAL (ring or port not usable). */
+/** Connects a domain's ring. @return 0, ENOENT (no such domain), EINVAL (ring or port not usable).
+ */
 int domain_introduce(unsigned domid, uint64_t gfn, uint32_t port);
 
 /** Forgets a domain with all that is its own, and tells the watchers. */

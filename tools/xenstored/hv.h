@@ -1,6 +1,6 @@
 /*
- * What xenstored needs of the hypervisor, behind one seam: tests put another implementation in its place.
- * Functions that fail return -1 or NULL and set errno.
+ * What xenstored needs of the hypervisor, behind one seam: tests put another implementation in its
+ * place. Functions that fail return -1 or NULL and set errno.
  */
 #ifndef XENSTORED_HV_H
 #define XENSTORED_HV_H
@@ -10,7 +10,8 @@
 
 struct xenstore_domain_interface;
 
-/** Opens the devices and asks for the event "a domain died". @return a descriptor to poll for events. */
+/** Opens the devices and asks for the event "a domain died". @return a descriptor to poll for
+ * events. */
 int hv_open(void);
 
 /** Whether hv_open() succeeded. */

@@ -95,8 +95,8 @@ struct xenstore_domain_interface *hv_map_ring(unsigned domid, uint64_t gfn)
 {
 	xen_pfn_t frame = gfn;
 	int error;
-	void *ring = xengnttab_map_grant_ref(gnttab, domid, GNTTAB_RESERVED_XENSTORE,
-					     PROT_READ | PROT_WRITE);
+	void *ring = xengnttab_map_grant_ref(
+		gnttab, domid, GNTTAB_RESERVED_XENSTORE, PROT_READ | PROT_WRITE);
 
 	foreign[domid] = !ring;
 	if (ring)

@@ -371,8 +371,8 @@ static bool new_file(const char *name)
 }
 
 /*
- * Writes the present state to a new file and puts that in the place of the old. `conn` made the record appended last:
- * its number must not be lost.
+ * Writes the present state to a new file and puts that in the place of the old. `conn` made the
+ * record appended last: its number must not be lost.
  */
 static void compact(const struct conn *conn)
 {
@@ -420,7 +420,7 @@ static void replay(bool tree_only)
 		if (!len || len > size - used - sizeof(*head))
 			break;
 		if (head->crc != crc32(0, (const void *)(head + 1), len) ||
-		    !recovery_record(head + 1, len, tree_only))
+			!recovery_record(head + 1, len, tree_only))
 			break;
 		used += sizeof(*head) + ((len + 7) & ~(size_t)7);
 	}
@@ -429,7 +429,8 @@ static void replay(bool tree_only)
 		memset(map + used, 0, size - used);
 }
 
-/* Opens and applies the file of a daemon before this one. False when there is none to go on with. */
+/* Opens and applies the file of a daemon before this one. False when there is none to go on with.
+ */
 static bool take_over(bool keep_tree)
 {
 	char *path = journal_file("state"), boot[48];
@@ -439,7 +440,8 @@ static bool take_over(bool keep_tree)
 
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	g_free(path);
-	if (fd < 0 || fstat(fd, &info) || info.st_size < (off_t)sizeof(*head) || !grow(info.st_size))
+	if (fd < 0 || fstat(fd, &info) || info.st_size < (off_t)sizeof(*head) ||
+		!grow(info.st_size))
 		return false;
 	head = (const struct file_head *)map;
 	if (memcmp(head->magic, FILE_MAGIC, sizeof(head->magic)))
@@ -471,7 +473,7 @@ bool journal_open(const char *path, bool recover, bool keep_tree)
 	directory = g_strdup(path);
 	if (g_mkdir_with_parents(directory, 0700) && errno != EEXIST) {
 		log_error("%s: %s; the store will not outlive this daemon", directory,
-			  strerror(errno));
+			strerror(errno));
 		g_free(directory);
 		directory = NULL;
 		return false;

@@ -1,10 +1,11 @@
 /*
- * What the daemon must know to go on after it was killed: a file in the state directory, mapped, to which each change
- * of the store is appended before the requester hears of it. A page that was written survives the process, so nothing
- * needs to be flushed; a crash of the host ends all domains and with them the use of the state.
+ * What the daemon must know to go on after it was killed: a file in the state directory, mapped, to
+ * which each change of the store is appended before the requester hears of it. A page that was
+ * written survives the process, so nothing needs to be flushed; a crash of the host ends all
+ * domains and with them the use of the state.
  *
- * A record is what one request changed, with its length and checksum, so that it counts as a whole or not at all. When
- * the file has grown, a new one with just the present state takes its place.
+ * A record is what one request changed, with its length and checksum, so that it counts as a whole
+ * or not at all. When the file has grown, a new one with just the present state takes its place.
  */
 #ifndef XENSTORED_JOURNAL_H
 #define XENSTORED_JOURNAL_H
@@ -17,7 +18,8 @@ struct conn;
 struct domain;
 
 /**
- * Opens the journal in a directory and brings back what it says, when it is of this boot of the host.
+ * Opens the journal in a directory and brings back what it says, when it is of this boot of the
+ * host.
  *
  * @param recover false: begin anew.
  * @param keep_tree take over the tree, though not the domains, of an earlier boot, too.
@@ -25,7 +27,8 @@ struct domain;
  */
 bool journal_open(const char *directory, bool recover, bool keep_tree);
 
-/** Connects the rings of recovered domains and sends their watches an event each, as some may have been lost. */
+/** Connects the rings of recovered domains and sends their watches an event each, as some may have
+ * been lost. */
 void journal_resume(void);
 
 /* What changed; noted until journal_end(). */

@@ -50,7 +50,8 @@ void trace_reopen(void)
 	bool was = enabled;
 
 	if (file_path && !trace_open(file_path))
-		log_error("trace file %s: %s; going on with the old one", file_path, strerror(errno));
+		log_error(
+			"trace file %s: %s; going on with the old one", file_path, strerror(errno));
 	enabled = was;
 }
 
@@ -103,7 +104,7 @@ void trace(const char *format, ...)
 }
 
 void trace_message(const char *what, unsigned domid, const void *conn, const char *type,
-		   const char *data, size_t len)
+	const char *data, size_t len)
 {
 	char *text;
 

@@ -22,7 +22,7 @@ void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** A line for a message: NULs of the data appear as blanks, other control characters as '?'. */
 void trace_message(const char *what, unsigned domid, const void *conn, const char *type,
-		   const char *data, size_t len);
+	const char *data, size_t len);
 
 /** Also shows the trace on stderr. */
 void trace_verbose(void);

@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
@@ -36,12 +37,18 @@ static const struct {
 	const char *option;
 	enum quota quota;
 } limits[] = {
-	{ "--entry-nb", QUOTA_NODES },	   { "-E", QUOTA_NODES },
-	{ "--entry-size", QUOTA_VALUE_SIZE }, { "-S", QUOTA_VALUE_SIZE },
-	{ "--entry-watch", QUOTA_WATCHES },   { "--watch-nb", QUOTA_WATCHES },
-	{ "-W", QUOTA_WATCHES },	      { "--transaction", QUOTA_TRANSACTIONS },
-	{ "-t", QUOTA_TRANSACTIONS },	      { "--perm-nb", QUOTA_PERMISSIONS },
-	{ "-A", QUOTA_PERMISSIONS },	      { "--path-max", QUOTA_PATH_MAX },
+	{ "--entry-nb", QUOTA_NODES },
+	{ "-E", QUOTA_NODES },
+	{ "--entry-size", QUOTA_VALUE_SIZE },
+	{ "-S", QUOTA_VALUE_SIZE },
+	{ "--entry-watch", QUOTA_WATCHES },
+	{ "--watch-nb", QUOTA_WATCHES },
+	{ "-W", QUOTA_WATCHES },
+	{ "--transaction", QUOTA_TRANSACTIONS },
+	{ "-t", QUOTA_TRANSACTIONS },
+	{ "--perm-nb", QUOTA_PERMISSIONS },
+	{ "-A", QUOTA_PERMISSIONS },
+	{ "--path-max", QUOTA_PATH_MAX },
 	{ "-M", QUOTA_PATH_MAX },
 };
 
@@ -63,29 +70,31 @@ static gboolean set_quota(const char *option, const char *text, gpointer data, G
 	char *name = equals ? g_strndup(text, equals - text) : g_strdup(text);
 	guint64 number;
 	gboolean good = equals &&
-		g_ascii_string_to_unsigned(equals + 1, 10, 1, INT32_MAX, &number, error) &&
-		quota_set(name, number);
+			g_ascii_string_to_unsigned(equals + 1, 10, 1, INT32_MAX, &number, error) &&
+			quota_set(name, number);
 
 	if (!good && error && !*error)
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "%s: not of the form NAME=NUMBER with the name of a limit", text);
+			"%s: not of the form NAME=NUMBER with the name of a limit", text);
 	g_free(name);
 	return good;
 }
 
-#define LIMIT(long, letter, text) \
-	{ long, letter, 0, G_OPTION_ARG_CALLBACK, set_limit, text, "N" }
+#define LIMIT(long, letter, text)                                                                  \
+	{                                                                                          \
+		long, letter, 0, G_OPTION_ARG_CALLBACK, set_limit, text, "N"                       \
+	}
 
 static const GOptionEntry entries[] = {
 	{ "no-domain-init", 'D', 0, G_OPTION_ARG_NONE, &options.no_domain_init,
-	  "Serve the socket only, without a hypervisor", NULL },
+		"Serve the socket only, without a hypervisor", NULL },
 	{ "pid-file", 'F', 0, G_OPTION_ARG_FILENAME, &options.pid_file,
-	  "Write the daemon's process id to FILE", "FILE" },
+		"Write the daemon's process id to FILE", "FILE" },
 	{ "no-fork", 'N', 0, G_OPTION_ARG_NONE, &options.no_fork, "Stay in the foreground", NULL },
 	{ "output-pid", 'P', 0, G_OPTION_ARG_NONE, &options.output_pid,
-	  "Print the daemon's process id", NULL },
+		"Print the daemon's process id", NULL },
 	{ "trace-file", 'T', 0, G_OPTION_ARG_FILENAME, &options.trace_file,
-	  "Log all messages to FILE", "FILE" },
+		"Log all messages to FILE", "FILE" },
 	LIMIT("entry-nb", 'E', "Nodes a domain may own"),
 	LIMIT("entry-size", 'S', "Bytes of a value"),
 	LIMIT("entry-watch", 'W', "Watches of a domain"),
@@ -95,9 +104,9 @@ static const GOptionEntry entries[] = {
 	LIMIT("path-max", 'M', "Length of a path"),
 	{ "quota", 'Q', 0, G_OPTION_ARG_CALLBACK, set_quota, "Any limit, by its name", "NAME=N" },
 	{ "no-recovery", 'R', 0, G_OPTION_ARG_NONE, &options.no_recovery,
-	  "Begin with an empty store", NULL },
+		"Begin with an empty store", NULL },
 	{ "preserve-local", 'L', 0, G_OPTION_ARG_NONE, &options.preserve_local,
-	  "Keep the tree over a restart of the host, too", NULL },
+		"Keep the tree over a restart of the host, too", NULL },
 	{ "verbose", 'V', 0, G_OPTION_ARG_NONE, &options.verbose, "Trace on standard error", NULL },
 	{ NULL },
 };
@@ -277,6 +286,17 @@ static void catch_signals(void)
 		die("signals");
 }
 
+/* As many clients as the administrator allows. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void open_store(void)
 {
 	const char *state = g_getenv("XENSTORED_ROOTDIR");
@@ -285,7 +305,7 @@ static void open_store(void)
 	domains_init();
 	store_init();
 	journal_open(state ? state : STATEDIR "/xenstored", !options.no_recovery,
-		     options.preserve_local);
+		options.preserve_local);
 	if (pollers_init())
 		die("epoll");
 	catch_signals();
@@ -310,6 +330,7 @@ int main(int argc, char **argv)
 		trace_verbose();
 	if (options.trace_file && !trace_open(options.trace_file))
 		die(options.trace_file);
+	raise_limit();
 	pid_file = lock_pid_file();
 	ready = fork_daemon();
 	open_store();

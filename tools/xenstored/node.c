@@ -133,8 +133,7 @@ struct node *node_find(struct node *root, const char *path, size_t len)
 	return used == len ? node : NULL;
 }
 
-struct node *node_find_parent(struct node *root, const char *path, size_t len,
-			      struct node **parent)
+struct node *node_find_parent(struct node *root, const char *path, size_t len, struct node **parent)
 {
 	size_t used, above;
 	unsigned at;

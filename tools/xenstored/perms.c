@@ -24,7 +24,7 @@ static gboolean equal(gconstpointer a, gconstpointer b)
 	const struct perms *left = a, *right = b;
 
 	return left->count == right->count &&
-		!memcmp(left->list, right->list, left->count * sizeof(left->list[0]));
+	       !memcmp(left->list, right->list, left->count * sizeof(left->list[0]));
 }
 
 static struct perms *build(const struct perm *list, unsigned count)
@@ -137,6 +137,7 @@ size_t perms_format(const struct perms *perms, char *text)
 
 	for (unsigned i = 0; i < perms->count; i++)
 		len += sprintf(text + len, "%c%u", "nrwb"[perms->list[i].bits & 3],
-			       perms->list[i].domid) + 1;
+			       perms -> list[i].domid) +
+		       1;
 	return len;
 }

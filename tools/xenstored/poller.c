@@ -1,6 +1,6 @@
 /*
- * The main loop. It is epoll itself, not GLib's loop, which costs as many instructions as a request: there are no timers
- * and no libraries with sources of their own.
+ * The main loop. It is epoll itself, not GLib's loop, which costs as many instructions as a
+ * request: there are no timers and no libraries with sources of their own.
  */
 #include "conn.h"
 #include "poller.h"

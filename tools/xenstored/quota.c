@@ -9,7 +9,7 @@ struct quota_info quotas[QUOTA_COUNT] = {
 	[QUOTA_TRANSACTIONS] = { "transactions", "Transactions per domain", 10 },
 	[QUOTA_OUTSTANDING] = { "outstanding", "Outstanding requests per domain", 20 },
 	[QUOTA_TRANSACTION_NODES] = { "transaction-nodes",
-				      "Max. number of accessed nodes per transaction", 1024 },
+		"Max. number of accessed nodes per transaction", 1024 },
 	[QUOTA_MEMORY] = { "memory", "Memory per domain, in bytes", 2621440 },
 	[QUOTA_VALUE_SIZE] = { "node-size", "Max. size of a value", 2048 },
 	[QUOTA_PATH_MAX] = { "path-max", "Max. length of a node path", 3072 },

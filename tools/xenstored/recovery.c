@@ -324,7 +324,8 @@ bool recovery_record(const void *data, size_t len, bool tree_only)
 	return !reader.bad;
 }
 
-/* Watches and transactions, as far as they may be had back: a transaction can only end with EAGAIN. */
+/* Watches and transactions, as far as they may be had back: a transaction can only end with EAGAIN.
+ */
 static void restore_conn(struct conn *conn, const struct memory *memory)
 {
 	for (unsigned i = 0; i < memory->watches->len; i++) {
@@ -349,7 +350,7 @@ static void resume(struct domain *domain)
 	struct memory *memory = memory_of(domain->domid);
 	struct hv_domain info;
 	bool alive = hv_there() && !hv_domain(domain->domid, &info) && !info.dying &&
-		!memcmp(info.handle, domain->handle, sizeof(info.handle));
+		     !memcmp(info.handle, domain->handle, sizeof(info.handle));
 
 	if (domain->domid && !alive) {
 		domain_release(domain);

@@ -23,10 +23,12 @@ enum note {
 
 #define NO_DOMAIN 0xffffu
 
-/** Applies one record's notes, made by request `number` of domain `domid`'s ring. False when it is malformed. */
+/** Applies one record's notes, made by request `number` of domain `domid`'s ring. False when it is
+ * malformed. */
 bool recovery_record(const void *data, size_t len, bool tree_only);
 
-/** Domains whose ring was connected get it back, with their watches and transactions; others are released. */
+/** Domains whose ring was connected get it back, with their watches and transactions; others are
+ * released. */
 void recovery_resume(void);
 
 #endif

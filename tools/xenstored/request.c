@@ -43,7 +43,8 @@ unsigned request_strings(const struct request *request, char **strings, unsigned
 
 bool parse_number(const char *text, uint64_t *number)
 {
-	return g_ascii_isdigit(*text) && g_ascii_string_to_unsigned(text, 10, 0, UINT64_MAX, number, NULL);
+	return g_ascii_isdigit(*text) &&
+	       g_ascii_string_to_unsigned(text, 10, 0, UINT64_MAX, number, NULL);
 }
 
 static bool parse_domid(const char *text, unsigned *domid)
@@ -57,32 +58,38 @@ static bool parse_domid(const char *text, unsigned *domid)
 }
 
 static const bool path_char[256] = {
-	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
-	['-'] = true,	      ['/'] = true,	    ['_'] = true,
+	['a' ... 'z'] = true,
+	['A' ... 'Z'] = true,
+	['0' ... '9'] = true,
+	['-'] = true,
+	['/'] = true,
+	['_'] = true,
 	['@'] = true,
 };
 
 static bool valid_path(const char *path, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!path_char[(unsigned char)path[i]] || (path[i] == '/' && i + 1 < len && path[i + 1] == '/'))
+		if (!path_char[(unsigned char)path[i]] ||
+			(path[i] == '/' && i + 1 < len && path[i + 1] == '/'))
 			return false;
 	return len && (path[len - 1] != '/' || len == 1);
 }
 
 /*
- * Makes `text` an absolute path; one that does not start with '/' is below the domain's own. Returns the path's
- * length as in path_len(); `*relative` is what was put before it. -1: not a path.
+ * Makes `text` an absolute path; one that does not start with '/' is below the domain's own.
+ * Returns the path's length as in path_len(); `*relative` is what was put before it. -1: not a
+ * path.
  */
-static ssize_t absolute(const struct request *request, const char *text, char *path,
-			size_t *relative)
+static ssize_t absolute(
+	const struct request *request, const char *text, char *path, size_t *relative)
 {
 	const struct domain *domain = request->conn->domain;
 	size_t len = strlen(text), start = 0;
 
 	*relative = 0;
 	if (!valid_path(text, len) || text[0] == '@' ||
-	    len > (text[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX))
+		len > (text[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX))
 		return -1;
 	if (!domain_privileged(domain) && len > quota(QUOTA_PATH_MAX))
 		return -1;
@@ -194,12 +201,13 @@ static int do_directory_part(struct request *request)
 
 	if (len < 0 || !rest_len || strlen(rest) + 1 != rest_len || !parse_number(rest, &offset))
 		return EINVAL;
-	error = store_get(request->view, request->conn->domain, path, len, PERM_READ, ACCESS_LIST,
-			  &node);
+	error = store_get(
+		request->view, request->conn->domain, path, len, PERM_READ, ACCESS_LIST, &node);
 	if (error)
 		return error;
-	request->reply_len = 1 + sprintf(request->reply, "%llu",
-		node->kids ? (unsigned long long)node->kids->generation : 0ULL);
+	request->reply_len =
+		1 + sprintf(request->reply, "%llu",
+			    node->kids ? (unsigned long long)node->kids->generation : 0ULL);
 	list_part(request, node, offset);
 	return 0;
 }
@@ -246,7 +254,7 @@ static bool valid_special(const char *text)
 		size_t len = strlen(specials[i]);
 
 		if (!strncmp(text, specials[i], len) &&
-		    (!text[len] || (text[len] == '/' && parse_domid(text + len + 1, &domid))))
+			(!text[len] || (text[len] == '/' && parse_domid(text + len + 1, &domid))))
 			return true;
 	}
 	return false;
@@ -285,7 +293,8 @@ static int do_get_perms(struct request *request)
 	return error ? error : reply_perms(request, node->perms);
 }
 
-/* The list that the strings name; all of their domains that exist become known, so that their end will be. */
+/* The list that the strings name; all of their domains that exist become known, so that their end
+ * will be. */
 static int parse_perms(const char *text, size_t len, struct perms **perms)
 {
 	struct perm list[XENSTORE_PAYLOAD_MAX / 3];
@@ -442,8 +451,8 @@ static int do_introduce(struct request *request)
 	uint64_t gfn, port;
 
 	if (request_strings(request, strings, 3) != 3 || !parse_domid(strings[0], &domid) ||
-	    !parse_number(strings[1], &gfn) || !parse_number(strings[2], &port) || !port ||
-	    port > UINT32_MAX)
+		!parse_number(strings[1], &gfn) || !parse_number(strings[2], &port) || !port ||
+		port > UINT32_MAX)
 		return EINVAL;
 	return domain_introduce(domid, gfn, port);
 }
@@ -486,7 +495,7 @@ static int do_set_target(struct request *request)
 	struct domain *domain;
 
 	if (request_strings(request, strings, 2) != 2 || !parse_domid(strings[0], &domid) ||
-	    !parse_domid(strings[1], &target))
+		!parse_domid(strings[1], &target))
 		return EINVAL;
 	domain = domain_find(domid);
 	if (!domain || !domain->introduced || !domain_find(target))
@@ -546,7 +555,7 @@ static const struct operation {
 	[XS_RM] = { "RM", do_rm, 0 },
 	[XS_SET_PERMS] = { "SET_PERMS", do_set_perms, 0 },
 	[XS_IS_DOMAIN_INTRODUCED] = { "IS_DOMAIN_INTRODUCED", do_is_domain_introduced,
-				      PRIVILEGED | NO_VIEW },
+		PRIVILEGED | NO_VIEW },
 	[XS_RESUME] = { "RESUME", do_resume, PRIVILEGED | NO_VIEW },
 	[XS_SET_TARGET] = { "SET_TARGET", do_set_target, PRIVILEGED | NO_VIEW },
 	[XS_RESET_WATCHES] = { "RESET_WATCHES", do_reset_watches, NO_VIEW },
@@ -618,10 +627,10 @@ void request_run(struct conn *conn, const struct xsd_sockmsg *head, char *data)
 	answer(&request, head, error);
 	if (trace_on())
 		trace_message("OUT", domid, conn, error ? "ERROR" : name, request.reply,
-			      request.reply_len);
+			request.reply_len);
 	if (conn->after_reply) {
 		const struct xsd_sockmsg event = { .type = XS_WATCH_EVENT,
-						   .len = conn->after_reply->len };
+			.len = conn->after_reply->len };
 
 		conn->transport->send(conn, &event, conn->after_reply->data, false);
 		g_byte_array_free(conn->after_reply, TRUE);

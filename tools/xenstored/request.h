@@ -19,7 +19,8 @@ struct request {
 int request_reply(struct request *request, const void *data, size_t len);
 int request_reply_string(struct request *request, const char *text);
 
-/** Splits the data into strings, which all must end in a NUL; returns how many, or 0 if it is not so. */
+/** Splits the data into strings, which all must end in a NUL; returns how many, or 0 if it is not
+ * so. */
 unsigned request_strings(const struct request *request, char **strings, unsigned room);
 
 /** A decimal number and nothing else. */

@@ -1,9 +1,10 @@
 /*
  * Connections over a domain's shared page.
  *
- * The daemon may be killed at any instant and another take the connection up without the domain noticing. So all that
- * the page does not show lives in a file that is mapped (struct state): the bytes of a request taken so far, the reply,
- * the message being sent. Each step ends with one store of 64 bits that makes it count:
+ * The daemon may be killed at any instant and another take the connection up without the domain
+ * noticing. So all that the page does not show lives in a file that is mapped (struct state): the
+ * bytes of a request taken so far, the reply, the message being sent. Each step ends with one store
+ * of 64 bits that makes it count:
  *
  *   bytes of a request copied      -> taken; then the page's req_cons
  *   request carried out, journal   -> the journal's record holds its number
@@ -12,7 +13,8 @@
  *   message copied to `out`        -> sending, then, for a reply, started
  *   bytes of it copied to the page -> the page's rsp_prod
  *
- * A request is taken only when the reply before it is on its way, so there is never more than one reply.
+ * A request is taken only when the reply before it is on its way, so there is never more than one
+ * reply.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,10 +36,11 @@
 
 struct state {
 	uint32_t magic;
-	_Atomic uint16_t started;  /* number of the last reply of which sending began */
-	_Atomic uint32_t reply;    /* number << 16 | length */
-	_Atomic uint64_t taken;    /* req_cons << 32 | requests done << 16 | bytes in `in` */
-	_Atomic uint64_t sending;  /* rsp_prod at its start << 32 | number << 16 | IS_REPLY | length */
+	_Atomic uint16_t started; /* number of the last reply of which sending began */
+	_Atomic uint32_t reply;   /* number << 16 | length */
+	_Atomic uint64_t taken;   /* req_cons << 32 | requests done << 16 | bytes in `in` */
+	_Atomic uint64_t
+		sending; /* rsp_prod at its start << 32 | number << 16 | IS_REPLY | length */
 	char in[MESSAGE_ROOM], out[MESSAGE_MAX], reply_data[MESSAGE_MAX];
 };
 
@@ -105,7 +108,7 @@ static void ring_break(struct ring *ring, uint32_t error)
 		return;
 	ring->broken = true;
 	log_error("domain %u broke the ring protocol (error %u); its connection is stopped",
-		  ring->conn.domain->domid, error);
+		ring->conn.domain->domid, error);
 	ring->page->error = error;
 	conn_reset(&ring->conn);
 	journal_reset(ring->conn.domain->domid);
@@ -211,7 +214,7 @@ static void begin(struct ring *ring, const void *data, unsigned len, uint16_t nu
 
 	memcpy(state->out, data, len);
 	state->sending = (uint64_t)ring->rsp_prod << 32 | (uint32_t)number << 16 |
-		(is_reply ? IS_REPLY : 0) | len;
+			 (is_reply ? IS_REPLY : 0) | len;
 	ring->sent = 0;
 	if (is_reply) {
 		state->started = number;
@@ -260,8 +263,8 @@ static void drop_event(struct ring *ring)
 	domain->warned = true;
 }
 
-static void ring_send(struct conn *conn, const struct xsd_sockmsg *head, const void *data,
-		      bool is_reply)
+static void ring_send(
+	struct conn *conn, const struct xsd_sockmsg *head, const void *data, bool is_reply)
 {
 	struct ring *ring = ring_of(conn);
 	struct state *state = ring->state;
@@ -353,7 +356,8 @@ static char *state_path(const struct domain *domain)
 static void open_state(struct ring *ring, bool resume)
 {
 	char *path = state_path(ring->conn.domain);
-	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0600) : -1;
+	int fd =
+		path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0600) : -1;
 	void *state = MAP_FAILED;
 
 	if (fd >= 0 && !posix_fallocate(fd, 0, sizeof(struct state)))
@@ -362,7 +366,7 @@ static void open_state(struct ring *ring, bool resume)
 		close(fd);
 	if (path && state == MAP_FAILED)
 		log_error("%s: %s; the connection will not outlive this daemon", path,
-			  strerror(errno));
+			strerror(errno));
 	g_free(path);
 	ring->mapped = state != MAP_FAILED;
 	ring->state = ring->mapped ? state : g_new0(struct state, 1);

@@ -8,7 +8,8 @@
  * Connects to the domain's ring as its gfn and port say.
  *
  * @param resume take the connection up where an earlier daemon left it.
- * @param last number of the request that the earlier daemon's journal says was carried out; for `resume`; -1: none.
+ * @param last number of the request that the earlier daemon's journal says was carried out; for
+ * `resume`; -1: none.
  * @return 0 or an errno.
  */
 int ring_open(struct domain *domain, bool resume, int last, const char *result);

@@ -1,5 +1,6 @@
 /* Connections over the local socket. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ struct client {
 };
 
 static struct poller listener;
-static int listen_fd = -1;
+static int listen_fd = -1, spare_fd = -1;
 static char *listen_path;
 static GPtrArray *dirty;
 static GHashTable *clients;
@@ -71,7 +72,7 @@ static void flush(struct client *client)
 {
 	while (client->sent < client->out->len) {
 		ssize_t done = send(client->fd, client->out->data + client->sent,
-				    client->out->len - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+			client->out->len - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -103,8 +104,8 @@ void sockets_flush(void)
 		g_ptr_array_set_size(dirty, 0);
 }
 
-static void client_send(struct conn *conn, const struct xsd_sockmsg *head, const void *data,
-			bool is_reply)
+static void client_send(
+	struct conn *conn, const struct xsd_sockmsg *head, const void *data, bool is_reply)
 {
 	struct client *client = client_of(conn);
 
@@ -197,14 +198,27 @@ static void client_ready(struct poller *poller, uint32_t events)
 		conn_wake(&client->conn);
 }
 
+/* All descriptors are in use, but the client who waits must go, or the loop would find him again
+ * and again. */
+static void turn_away(void)
+{
+	log_error("too many connections; one is refused");
+	close(spare_fd);
+	close(accept(listen_fd, NULL, NULL));
+	spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void accept_client(struct poller *poller, uint32_t events)
 {
 	struct client *client;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)poller, (void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE)
+			turn_away();
 		return;
+	}
 	client = g_new0(struct client, 1);
 	client->fd = fd;
 	client->poller.ready = client_ready;
@@ -241,6 +255,7 @@ int socket_listen(const char *path)
 	dirty = g_ptr_array_new();
 	clients = g_hash_table_new_full(NULL, NULL, client_free, NULL);
 	listener.ready = accept_client;
+	spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return poller_add(&listener, listen_fd, EPOLLIN);
 }
 

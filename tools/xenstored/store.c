@@ -51,8 +51,8 @@ void store_account_tree(const struct view *view, const struct node *node, int si
 }
 
 /* Whether `who` may have so many more nodes and bytes. */
-static bool within_quota(const struct view *view, const struct domain *who, unsigned nodes,
-			 size_t bytes)
+static bool within_quota(
+	const struct view *view, const struct domain *who, unsigned nodes, size_t bytes)
 {
 	ssize_t all_nodes = who->nodes + nodes, all_bytes = who->memory + bytes;
 
@@ -73,10 +73,11 @@ static int note(const struct view *view, const char *path, size_t len, unsigned 
 }
 
 /*
- * What looking for a node that does not exist says: the truth only to those who may read the node above.
+ * What looking for a node that does not exist says: the truth only to those who may read the node
+ * above.
  */
 static int absent(const struct view *view, const struct domain *who, const char *path, size_t used,
-		  unsigned rights)
+	unsigned rights)
 {
 	if (!domain_privileged(who)) {
 		int error = note(view, path, used, ACCESS_PERMS);
@@ -88,7 +89,7 @@ static int absent(const struct view *view, const struct domain *who, const char 
 }
 
 int store_get(const struct view *view, const struct domain *who, const char *path, size_t len,
-	      unsigned need, unsigned access, struct node **node)
+	unsigned need, unsigned access, struct node **node)
 {
 	size_t used;
 	struct node *found = node_nearest(*view->root, path, len, &used);
@@ -118,11 +119,11 @@ static void changed(const struct view *view, const char *path, size_t len)
 
 /* Makes the node and what is missing above it; `used` is what exists. Takes over `value`. */
 static int create(const struct view *view, struct domain *who, const char *path, size_t len,
-		  size_t used, struct value *value)
+	size_t used, struct value *value)
 {
 	struct node *parent = node_find(*view->root, path, used);
-	struct perms *perms = perms_with_owner(parent->perms,
-		domain_privileged(who) ? parent->perms->list[0].domid : who->domid);
+	struct perms *perms = perms_with_owner(
+		parent->perms, domain_privileged(who) ? parent->perms->list[0].domid : who->domid);
 	int error = note(view, path, used, ACCESS_PERMS);
 
 	if (!error)
@@ -133,7 +134,7 @@ static int create(const struct view *view, struct domain *who, const char *path,
 		struct node *node;
 
 		error = note(view, path, end,
-			     ACCESS_NODE | ACCESS_WRITE | (end == len ? ACCESS_EVENT : 0));
+			ACCESS_NODE | ACCESS_WRITE | (end == len ? ACCESS_EVENT : 0));
 		if (error)
 			break;
 		node = node_new(path + used + 1, end - used - 1, perms_ref(perms));
@@ -166,14 +167,14 @@ static unsigned count_missing(const char *path, size_t len, size_t used)
 
 /* Takes over `value`. */
 static int overwrite(const struct view *view, struct domain *who, const char *path, size_t len,
-		     struct node *node, struct value *value)
+	struct node *node, struct value *value)
 {
-	ssize_t more = (value ? (ssize_t)value->len : 0) -
-		(node->value ? (ssize_t)node->value->len : 0);
+	ssize_t more =
+		(value ? (ssize_t)value->len : 0) - (node->value ? (ssize_t)node->value->len : 0);
 	int error = note(view, path, len, ACCESS_NODE | ACCESS_WRITE | ACCESS_EVENT);
 
 	if (!error && more > 0 && !domain_privileged(who) &&
-	    !within_quota(view, domain_add(node->perms->list[0].domid), 0, more))
+		!within_quota(view, domain_add(node->perms->list[0].domid), 0, more))
 		error = ENOSPC;
 	if (error) {
 		value_unref(value);
@@ -189,7 +190,7 @@ static int overwrite(const struct view *view, struct domain *who, const char *pa
 }
 
 int store_write(const struct view *view, struct domain *who, const char *path, size_t len,
-		const void *data, size_t size)
+	const void *data, size_t size)
 {
 	size_t used;
 	struct node *node = node_nearest(*view->root, path, len, &used);
@@ -278,7 +279,7 @@ static void move_account(const struct view *view, const struct node *node, uint1
 }
 
 int store_set_perms(const struct view *view, struct domain *who, const char *path, size_t len,
-		    struct perms *perms)
+	struct perms *perms)
 {
 	struct node *node;
 	struct perms *old;
@@ -310,7 +311,7 @@ int store_set_perms(const struct view *view, struct domain *who, const char *pat
 }
 
 void store_put(const struct view *view, const char *path, size_t len, struct value *value,
-	       struct perms *perms)
+	struct perms *perms)
 {
 	size_t used, parent;
 	struct node *node;

@@ -1,4 +1,5 @@
-/* Transactions: what they used, whether that still holds, and bringing their changes into the store. */
+/* Transactions: what they used, whether that still holds, and bringing their changes into the
+ * store. */
 #include <errno.h>
 
 #include "journal.h"
@@ -61,7 +62,8 @@ int transaction_note(struct transaction *transaction, const char *path, size_t l
 	struct access *fresh = g_malloc(sizeof(*fresh) + len + 1), *access;
 
 	if (!transaction->accesses) {
-		transaction->accesses = g_hash_table_new_full(access_hash, access_equal, g_free, NULL);
+		transaction->accesses =
+			g_hash_table_new_full(access_hash, access_equal, g_free, NULL);
 		transaction->writes = g_ptr_array_new();
 	}
 	*fresh = (struct access){ .len = len };
@@ -97,7 +99,8 @@ struct account *transaction_account(struct transaction *transaction, uint16_t do
 			return account;
 	}
 	g_array_append_val(transaction->accounts, fresh);
-	return &g_array_index(transaction->accounts, struct account, transaction->accounts->len - 1);
+	return &g_array_index(
+		transaction->accounts, struct account, transaction->accounts->len - 1);
 }
 
 static uint64_t names_generation(const struct node *node)
@@ -200,15 +203,15 @@ static void announce(const struct transaction *transaction, const struct access 
 	struct node *node = node_find(transaction->root, access->path, access->len);
 
 	if (then && (access->how & ACCESS_SUBTREE)) {
-		event_removed(access->path, access->len, then,
-			      parent_perms(transaction->base, access));
+		event_removed(
+			access->path, access->len, then, parent_perms(transaction->base, access));
 		journal_rm(access->path, access->len);
 	}
 	if (!node)
 		return;
 	if (access->how & ACCESS_EVENT)
 		event_changed(access->path, access->len, node->perms,
-			      parent_perms(transaction->root, access));
+			parent_perms(transaction->root, access));
 	if (access->how & ACCESS_SUBTREE) {
 		GString *path = g_string_new_len(access->path, access->len);
 
@@ -233,11 +236,11 @@ static void merge(const struct transaction *transaction, const struct access *ac
 		return;
 	if (now || !(access->how & ACCESS_SUBTREE)) {
 		store_put(&store_view, access->path, access->len, value_ref(node->value),
-			  perms_ref(node->perms));
+			perms_ref(node->perms));
 		return;
 	}
 	node_add(node_own(&store_root, access->path, path_parent(access->path, access->len)),
-		 node_ref(node));
+		node_ref(node));
 	store_account_tree(&store_view, node, 1);
 }
 

@@ -1,6 +1,7 @@
 /*
- * Transactions: a snapshot of the tree, changed privately. At the end every node that was read or written must still be
- * what it was in the snapshot; then the changes go into the store at once. Otherwise nothing happens: EAGAIN.
+ * Transactions: a snapshot of the tree, changed privately. At the end every node that was read or
+ * written must still be what it was in the snapshot; then the changes go into the store at once.
+ * Otherwise nothing happens: EAGAIN.
  */
 #ifndef XENSTORED_TRANSACTION_H
 #define XENSTORED_TRANSACTION_H
@@ -36,12 +37,14 @@ struct transaction *transaction_new(struct domain *domain, uint32_t id);
 void transaction_free(struct transaction *transaction);
 
 /** Remembers a use of a node. @return 0, or ENOSPC when the domain's limit is reached. */
-int transaction_note(struct transaction *transaction, const char *path, size_t len, unsigned access);
+int transaction_note(
+	struct transaction *transaction, const char *path, size_t len, unsigned access);
 
 /** What the transaction adds to a domain's account. */
 struct account *transaction_account(struct transaction *transaction, uint16_t domid);
 
-/** Brings the changes into the store, journals them and notes the events. @return 0, EAGAIN, ENOSPC (limits). */
+/** Brings the changes into the store, journals them and notes the events. @return 0, EAGAIN, ENOSPC
+ * (limits). */
 int transaction_commit(struct transaction *transaction);
 
 #endif

@@ -9,7 +9,8 @@
 GHashTable *special_perms;
 unsigned watch_count;
 
-/* A path or the beginning of one; the hash of a beginning is known on the way to the hash of the whole. */
+/* A path or the beginning of one; the hash of a beginning is known on the way to the hash of the
+ * whole. */
 struct key {
 	guint hash, len;
 	const char *path;
@@ -134,9 +135,8 @@ int watch_add(struct conn *conn, const char *path, size_t relative, const char *
 
 	if (find(conn, path, token))
 		return EEXIST;
-	if (!domain_privileged(conn->domain) &&
-	    (conn->domain->watches >= quota(QUOTA_WATCHES) ||
-	     conn->domain->memory > quota(QUOTA_MEMORY)))
+	if (!domain_privileged(conn->domain) && (conn->domain->watches >= quota(QUOTA_WATCHES) ||
+							conn->domain->memory > quota(QUOTA_MEMORY)))
 		return E2BIG;
 	watch = g_new(struct watch, 1);
 	*watch = (struct watch){ conn, g_strdup(path), g_strdup(token), relative };
@@ -188,8 +188,8 @@ void watch_fire_all(struct conn *conn)
 	}
 }
 
-static void add_event(const char *path, size_t len, struct perms *perms, struct perms *parent,
-		      bool exact)
+static void add_event(
+	const char *path, size_t len, struct perms *perms, struct perms *parent, bool exact)
 {
 	struct event *event = g_malloc(sizeof(*event) + len + 2);
 
@@ -247,7 +247,8 @@ void event_domain(const char *name, unsigned domid)
 
 static bool may_see_special(const struct watch *watch)
 {
-	struct perms *perms = special_perms ? g_hash_table_lookup(special_perms, watch->path) : NULL;
+	struct perms *perms =
+		special_perms ? g_hash_table_lookup(special_perms, watch->path) : NULL;
 
 	if (domain_privileged(watch->conn->domain))
 		return true;
@@ -267,7 +268,7 @@ static bool may_see(const struct watch *watch, const struct event *event)
 	if (event->path[0] == '@')
 		return may_see_special(watch);
 	return (event->perms && (domain_rights(domain, event->perms) & PERM_READ)) ||
-		(event->parent && (domain_rights(domain, event->parent) & PERM_READ));
+	       (event->parent && (domain_rights(domain, event->parent) & PERM_READ));
 }
 
 /* Delivers to the watches of one path, which is the event's own or one above it. */

@@ -1,8 +1,8 @@
 /*
  * Watches, and the events that changes make.
  *
- * A change notes its events with event_...() while a request is carried out; events_send() delivers them when the
- * requester has its reply.
+ * A change notes its events with event_...() while a request is carried out; events_send() delivers
+ * them when the requester has its reply.
  */
 #ifndef XENSTORED_WATCH_H
 #define XENSTORED_WATCH_H
@@ -12,7 +12,7 @@
 
 struct watch {
 	struct conn *conn;
-	char *path;      /* absolute, or starting with '@' */
+	char *path; /* absolute, or starting with '@' */
 	char *token;
 	size_t relative; /* what of the path events leave out */
 };

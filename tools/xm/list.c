@@ -1,5 +1,6 @@
 /* What domains there are: list, uptime, domid, domname. */
 #include "xm.h"
+#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -43,48 +44,46 @@ static void print_row(GVariant *domain)
 		vcpus, *id ? state : "", field_number(domain, "cpu_time", 0));
 }
 
-static char *json_string(const char *text)
-{
-	GString *out = g_string_new("\"");
-
-	for (const char *c = text; *c; c++) {
-		if ((unsigned char)*c < 0x20)
-			g_string_append_printf(out, "\\u%04x", *c);
-		else if (*c == '"' || *c == '\\')
-			g_string_append_printf(out, "\\%c", *c);
-		else
-			g_string_append_c(out, *c);
-	}
-	g_string_append_c(out, '"');
-	return g_string_free(out, FALSE);
-}
-
-/* {"name": …}: the columns of the table, and the uuid. */
-static void print_json(GVariant *domain, bool last)
+/* {"name": ...}: the columns of the table, and the uuid. */
+static void add_json(JsonBuilder *builder, GVariant *domain)
 {
 	static const struct {
 		const char *name;
-		bool number;
-	} keys[] = { { "name" }, { "uuid" }, { "domid", true }, { "memory", true },
-		{ "maxmem", true }, { "vcpus", true }, { "online_vcpus", true }, { "state" },
-		{ "cpu_time", true } };
-	const char *comma = "";
+		bool text;
+	} keys[] = { { "name", true }, { "uuid", true }, { "domid" }, { "memory" }, { "maxmem" },
+		{ "vcpus" }, { "online_vcpus" }, { "state", true }, { "cpu_time" } };
 
-	fputs("  {", stdout);
+	json_builder_begin_object(builder);
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-		g_autofree char *text = sxp_child_text(domain, keys[i].name), *string = NULL;
-		char number[G_ASCII_DTOSTR_BUF_SIZE];
+		g_autofree char *text = sxp_child_text(domain, keys[i].name);
+		double number = field_number(domain, keys[i].name, 0);
 
 		if (!text)
 			continue;
-		string = keys[i].number ? NULL : json_string(text);
-		printf("%s\"%s\": %s", comma, keys[i].name,
-			string
-				?: g_ascii_dtostr(number, sizeof(number),
-					   field_number(domain, keys[i].name, 0)));
-		comma = ", ";
+		json_builder_set_member_name(builder, keys[i].name);
+		if (keys[i].text)
+			json_builder_add_string_value(builder, text);
+		else if (number == (gint64)number)
+			json_builder_add_int_value(builder, number);
+		else
+			json_builder_add_double_value(builder, number);
 	}
-	puts(last ? "}" : "},");
+	json_builder_end_object(builder);
+}
+
+static void print_json(GPtrArray *found)
+{
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+	g_autoptr(JsonNode) root = NULL;
+	g_autofree char *text = NULL;
+
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < found->len; i++)
+		add_json(builder, found->pdata[i]);
+	json_builder_end_array(builder);
+	root = json_builder_get_root(builder);
+	text = json_to_string(root, TRUE);
+	puts(text);
 }
 
 static int list(int argc, char **argv)
@@ -102,23 +101,21 @@ static int list(int argc, char **argv)
 	found = domains(argc, argv, state_wanted ?: "all");
 	if (!found)
 		return xm_call_failed();
-	if (json)
-		puts("[");
-	else if (!detailed)
+	if (json) {
+		print_json(found);
+		return XM_OK;
+	}
+	if (!detailed)
 		printf("%-40s %5s %5s %5s %10s %9s\n", "Name", "ID", "Mem", "VCPUs", "State",
 			"Time(s)");
 	for (guint i = 0; i < found->len; i++) {
 		g_autofree char *text = detailed ? sxp_print_pretty(found->pdata[i]) : NULL;
 
-		if (json)
-			print_json(found->pdata[i], i + 1 == found->len);
-		else if (text)
+		if (text)
 			fputs(text, stdout);
 		else
 			print_row(found->pdata[i]);
 	}
-	if (json)
-		puts("]");
 	return XM_OK;
 }
 

@@ -410,6 +410,7 @@ int domain_pause_by_systemcontroller(struct domain *d)
 
 int domain_unpause_by_systemcontroller(struct domain *d)
 {
+	bool first;
 	int rc = 0;
 
 	spin_lock(&d->domain_lock);
@@ -418,9 +419,13 @@ int domain_unpause_by_systemcontroller(struct domain *d)
 	else
 		d->controller_pause_count--;
 	/* Once the controller has let it run, the toolstack's building is over. */
-	if (!rc && !d->controller_pause_count)
+	first = !rc && !d->controller_pause_count && !d->creation_finished;
+	if (first)
 		d->creation_finished = true;
 	spin_unlock(&d->domain_lock);
+	/* Builders clear the page that it is in. */
+	if (first)
+		update_domain_wallclock_time(d);
 	if (!rc)
 		domain_unpause(d);
 	return rc;

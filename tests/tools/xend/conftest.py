@@ -6,8 +6,8 @@ import pytest
 from fakehost import Host
 
 
-@pytest.fixture(scope="session", autouse=True)
-def built():
+def pytest_sessionstart(session):
+    """Before the time limits of tests begin."""
     subprocess.run(["make", "-j2", "-s", "-C", Path(__file__).parent], check=True)
 
 

@@ -71,7 +71,7 @@ def test_create_and_destroy(host):
     (["on_reboot", "coredump-restart"], "on_reboot: 'coredump-restart' is none of"),
     (["cpus", "3-1"], "cpus: '3-1' is no set of CPUs"),
     (["cpus", "9"], "cpus: '9' leaves no CPU of 4"),
-    (["image", ["linux", ["kernel", "/nowhere"]]], "/nowhere"),
+    (["image", ["linux", ["kernel", "/no/such/vmlinuz"]]], "/no/such/vmlinuz"),
     (["image", ["hvm"]], "the type 'hvm' is not supported"),
     (["device", ["vbd", ["uname", "phy:x"], ["dev", "foo"]]], "dev: 'foo' is no name of a disk"),
     (["device", ["vbd", ["uname", "phy:/dev/nowhere"], ["dev", "xvda"]]], "/dev/nowhere: No such file"),
@@ -245,6 +245,35 @@ def test_devices(host):
     assert "no vif device 7" in fault(host.call.destroyDevice, "alice", "vif", "7").faultString
 
 
+def no_qemu():
+    """A program that does nothing in QEMU's place: the back ends are our own thread."""
+    program = BUILD / "libexec/bin/qemu-dm"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    (BUILD / "log").mkdir(exist_ok=True)
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.timeout(240)
+def test_names_of_disks(host, tmp_path):
+    """xen-vbd-interface(7)"""
+    no_qemu()
+    host.call.create(host.vm())
+    names = {"xvda": 51712, "xvdb3": 51731, "xvdq": 1 << 28 | 16 << 8, "xvdaa": 1 << 28 | 26 << 8,
+             "xvda17": 1 << 28 | 17, "hda": 768, "hdb1": 833, "hdc": 22 << 8, "sda1": 2049, "sdq": 65 << 8,
+             "/dev/xvdc": 51744, "0xca30": 51760, "51776": 51776, "xvdf:cdrom": 51792, "ioemu:hdd": 22 << 8 | 64}
+    for number, (name, wanted) in enumerate(names.items()):
+        image = tmp_path / f"disk{number}"
+        image.touch()
+        config = ["tap", ["uname", f"tap:qcow2:{image}"], ["dev", name], ["mode", "w"]]
+        assert host.call.device_create("alice", config) == wanted, name
+    for name in ("xvd", "xvda0", "xvda256", "hda64", "sda16", "fd0", "xvdA", "", "-1", "xvda:tape"):
+        assert "dev" in fault(host.call.device_create, "alice",
+                              ["tap", ["uname", f"tap:aio:{image}"], ["dev", name]]).faultString
+    host.call.destroyDevice("alice", "vbd", "xvdb3")
+    assert 51731 not in [device[0] for device in host.call.getDeviceSxprs("alice", "vbd")]
+
+
 def test_image_disks_are_not_shared(host, tmp_path):
     image = tmp_path / "disk"
     image.write_bytes(bytes(4096))
@@ -252,11 +281,7 @@ def test_image_disks_are_not_shared(host, tmp_path):
     def disk(mode):
         return ["device", ["tap", ["uname", f"tap:aio:{image}"], ["dev", "xvda"], ["mode", mode]]]
 
-    # No QEMU answers here; a file in its place does.
-    program = BUILD / "libexec/bin/qemu-dm"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_text("#!/bin/sh\nexit 0\n")
-    program.chmod(0o755)
+    no_qemu()
     domid = child(host.call.create(host.vm("alice", disk("w"))), "domid")
     assert host.store.read(f"/local/domain/0/backend/qdisk/{domid}/51712/params") == f"raw:{image}"
     assert host.store.read(f"/local/domain/{domid}/device/vbd/51712/virtual-device") == "51712"
@@ -440,6 +465,7 @@ def test_http(tmp_path):
                           f"(xend-unix-path {tmp_path}/xend-socket)").start()
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
+        wait_until(lambda: reachable(port))
         assert "(Domain-0)" in get(port, "/xend/domain")[1]
         assert "<h1>Domains</h1>" in get(port, "/xend/", "text/html")[1]
         assert get(port, "/xend/domain/nosuch")[0] == 404

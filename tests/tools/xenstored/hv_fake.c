@@ -1,8 +1,8 @@
 /*
- * A hypervisor for tests of xenstored: a directory, named by FAKE_HV. A domain lives as long as its file ring.N is there,
- * which is its page; the FIFO "evtchn" carries the numbers of ports that fire. Port 99 is "a domain died", 100 + N is our
- * end of domain N's channel; events that we send are not seen, a test looks at the page. A file shutdown.N: the domain
- * has shut down.
+ * A hypervisor for tests of xenstored: a directory, named by FAKE_HV. A domain lives as long as its
+ * file ring.N is there, which is its page; the FIFO "evtchn" carries the numbers of ports that
+ * fire. Port 99 is "a domain died", 100 + N is our end of domain N's channel; events that we send
+ * are not seen, a test looks at the page. A file shutdown.N: the domain has shut down.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* Uses the functions of xenstore.h; each argument names a part. Exits with 1 at the first thing that is not as it should be. */
+/* Uses the functions of xenstore.h; each argument names a part. Exits with 1 at the first thing
+ * that is not as it should be. */
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ static bool is_value(const char *path, const char *value)
 
 static void test_basic(void)
 {
-	struct xs_permissions perms[2] = { { 0, XS_PERM_READ }, { 3, XS_PERM_READ | XS_PERM_WRITE } };
+	struct xs_permissions perms[2] = { { 0, XS_PERM_READ },
+		{ 3, XS_PERM_READ | XS_PERM_WRITE } };
 	struct xs_permissions *got;
 	unsigned num;
 	char **names, *path;
@@ -122,7 +124,8 @@ static void test_watch(void)
 	NEED(next_event("/watched", "token"));
 	NEED(!xs_check_watch(h) && errno == EAGAIN);
 	/* Two that arrive while replies are awaited. */
-	NEED(xs_write(h, XBT_NULL, "/watched/1", "", 0) && xs_write(h, XBT_NULL, "/watched/2", "", 0));
+	NEED(xs_write(h, XBT_NULL, "/watched/1", "", 0) &&
+		xs_write(h, XBT_NULL, "/watched/2", "", 0));
 	NEED(is_value("/watched/2", ""));
 	NEED(next_event("/watched/1", "token"));
 	event = xs_read_watch(h, &num);
@@ -230,8 +233,12 @@ static const struct part {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{ "basic", test_basic },     { "long-list", test_long_list }, { "watch", test_watch },
-	{ "threads", test_threads }, { "restart", test_restart },     { "helpers", test_helpers },
+	{ "basic", test_basic },
+	{ "long-list", test_long_list },
+	{ "watch", test_watch },
+	{ "threads", test_threads },
+	{ "restart", test_restart },
+	{ "helpers", test_helpers },
 };
 
 int main(int argc, char **argv)

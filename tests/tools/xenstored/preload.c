@@ -1,6 +1,7 @@
 /*
- * For LD_PRELOAD into Debian's xenstored: the functions of Xen's libraries that it calls, over the same files as
- * hv_fake.c, so that both daemons can be compared without a hypervisor. Function names and types: libxen-dev.
+ * For LD_PRELOAD into Debian's xenstored: the functions of Xen's libraries that it calls, over the
+ * same files as hv_fake.c, so that both daemons can be compared without a hypervisor. Function
+ * names and types: libxen-dev.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -99,8 +100,8 @@ int xenevtchn_unbind(xenevtchn_handle *handle, evtchn_port_t port)
 	return 0;
 }
 
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *handle, uint32_t domid,
-						     evtchn_port_t remote)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(
+	xenevtchn_handle *handle, uint32_t domid, evtchn_port_t remote)
 {
 	return 100 + domid;
 }

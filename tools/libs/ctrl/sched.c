@@ -49,6 +49,8 @@ static int domain_op(xc_interface *xc, uint32_t domid, unsigned sched_id, unsign
 DOMAIN_PARAMETERS(credit, XEN_SCHEDULER_CREDIT)
 DOMAIN_PARAMETERS(credit2, XEN_SCHEDULER_CREDIT2)
 DOMAIN_PARAMETERS(rtds, XEN_SCHEDULER_RTDS)
+DOMAIN_PARAMETERS(sedf, XEN_SCHEDULER_SEDF)
+DOMAIN_PARAMETERS(bvt, XEN_SCHEDULER_BVT)
 
 static int pool_params(
 	xc_interface *xc, uint32_t pool, unsigned sched_id, unsigned cmd, void *params, size_t size)
@@ -65,23 +67,24 @@ static int pool_params(
 	return 0;
 }
 
-#define POOL_PARAMETERS(name, id)                                                                  \
-	int xc_sched_##name##_params_set(                                                          \
-		xc_interface *xc, uint32_t pool, struct xen_sysctl_##name##_schedule *params)      \
+/* xc_sched_NAME_params_set() and _get() of scheduler @id. */
+#define POOL_PARAMETERS(name, id, structure)                                                       \
+	int xc_sched_##name##_params_set(xc_interface *xc, uint32_t pool, structure *params)       \
 	{                                                                                          \
 		return pool_params(                                                                \
 			xc, pool, id, XEN_SYSCTL_SCHEDOP_putinfo, params, sizeof(*params));        \
 	}                                                                                          \
                                                                                                    \
-	int xc_sched_##name##_params_get(                                                          \
-		xc_interface *xc, uint32_t pool, struct xen_sysctl_##name##_schedule *params)      \
+	int xc_sched_##name##_params_get(xc_interface *xc, uint32_t pool, structure *params)       \
 	{                                                                                          \
 		return pool_params(                                                                \
 			xc, pool, id, XEN_SYSCTL_SCHEDOP_getinfo, params, sizeof(*params));        \
 	}
 
-POOL_PARAMETERS(credit, XEN_SCHEDULER_CREDIT)
-POOL_PARAMETERS(credit2, XEN_SCHEDULER_CREDIT2)
+POOL_PARAMETERS(credit, XEN_SCHEDULER_CREDIT, struct xen_sysctl_credit_schedule)
+POOL_PARAMETERS(credit2, XEN_SCHEDULER_CREDIT2, struct xen_sysctl_credit2_schedule)
+POOL_PARAMETERS(bvt, XEN_SCHEDULER_BVT, struct xen_sysctl_sched_bvt)
+POOL_PARAMETERS(rrobin, XEN_SCHEDULER_RROBIN, struct xen_sysctl_sched_rrobin)
 
 static int pool_op(
 	xc_interface *xc, struct xen_sysctl_cpupool_op *pool, uint8_t *cpus, size_t bytes)

@@ -1,8 +1,10 @@
 /*
- * The connection: sending requests, sorting what comes into replies and events, and finding the daemon again.
+ * The connection: sending requests, sorting what comes into replies and events, and finding the
+ * daemon again.
  *
- * There is no thread of our own. A thread that waits for something reads a message from the connection if no other does,
- * gives it to whom it is for, and looks again; the others wait for it to say that something arrived.
+ * There is no thread of our own. A thread that waits for something reads a message from the
+ * connection if no other does, gives it to whom it is for, and looks again; the others wait for it
+ * to say that something arrived.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -201,7 +203,7 @@ static struct message *read_message(int fd)
 
 /* The device takes a message only as a whole. */
 static bool send_message(struct xs_handle *h, const struct xsd_sockmsg *head,
-			 const struct iovec *parts, unsigned count)
+	const struct iovec *parts, unsigned count)
 {
 	char whole[sizeof(*head) + XENSTORE_PAYLOAD_MAX];
 	size_t len = sizeof(*head), sent = 0;
@@ -253,7 +255,7 @@ static bool watch_again(struct xs_handle *h, int fd, const struct known_watch *w
 		{ watch->token, strlen(watch->token) + 1 },
 	};
 	const struct xsd_sockmsg head = { .type = XS_WATCH,
-					  .len = parts[0].iov_len + parts[1].iov_len };
+		.len = parts[0].iov_len + parts[1].iov_len };
 	struct message *message;
 
 	h->fd = fd;
@@ -272,7 +274,8 @@ static bool watch_again(struct xs_handle *h, int fd, const struct known_watch *w
 	return false;
 }
 
-/* Connects to the daemon that took the place of the one that went. With the lock, and no thread reading. */
+/* Connects to the daemon that took the place of the one that went. With the lock, and no thread
+ * reading. */
 static bool reconnect(struct xs_handle *h)
 {
 	const struct timespec pause = { .tv_nsec = TRY_MSEC * 1000000L };
@@ -305,8 +308,8 @@ static void lose(struct xs_handle *h)
 }
 
 /*
- * Waits until something has come, reading it if nobody else does. With the lock, which is let go meanwhile. False:
- * nothing is there and `wait` is not set.
+ * Waits until something has come, reading it if nobody else does. With the lock, which is let go
+ * meanwhile. False: nothing is there and `wait` is not set.
  */
 static bool receive(struct xs_handle *h, bool wait)
 {
@@ -357,9 +360,10 @@ static bool at_daemon(struct xs_handle *h, xs_transaction_t id, uint32_t *number
 	return !t || t->at_daemon;
 }
 
-/* Sends and waits; NULL and errno. With the lock. `h->lost` tells that another daemon should be asked. */
-static struct message *exchange(struct xs_handle *h, struct xsd_sockmsg *head,
-				const struct iovec *parts, unsigned count)
+/* Sends and waits; NULL and errno. With the lock. `h->lost` tells that another daemon should be
+ * asked. */
+static struct message *exchange(
+	struct xs_handle *h, struct xsd_sockmsg *head, const struct iovec *parts, unsigned count)
 {
 	struct message *reply;
 
@@ -404,7 +408,7 @@ static char *unpack(struct message *reply, uint32_t type, unsigned *len)
 }
 
 char *xs_talk(struct xs_handle *h, xs_transaction_t t, uint32_t type, const struct iovec *parts,
-	      unsigned count, unsigned *len)
+	unsigned count, unsigned *len)
 {
 	struct xsd_sockmsg head = { .type = type };
 	struct message *reply = NULL;
@@ -464,7 +468,7 @@ void xs_drop_events(struct xs_handle *h, const char *path, const char *token)
 		const char *seen = message->data + strlen(message->data) + 1;
 
 		if (xs_path_is_subpath(path, message->data) &&
-		    seen <= message->data + message->head.len && !strcmp(seen, token)) {
+			seen <= message->data + message->head.len && !strcmp(seen, token)) {
 			*at = message->next;
 			free(message);
 		} else {

@@ -78,7 +78,7 @@ bool xs_perm_to_string(const struct xs_permissions *perm, char *buffer, size_t l
 	errno = EINVAL;
 	if (perm->perms > (XS_PERM_READ | XS_PERM_WRITE))
 		return false;
-	return snprintf(buffer, len, "%c%u", "nrwb"[perm->perms], perm->id) < (int)len;
+	return snprintf(buffer, len, "%c%u", "nrwb"[perm->perms], perm -> id) < (int)len;
 }
 
 bool xs_path_is_subpath(const char *parent, const char *child)

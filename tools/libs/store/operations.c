@@ -13,7 +13,7 @@ static struct iovec string(const char *text)
 
 /* A request whose answer is only that it was done. */
 static bool tell(struct xs_handle *h, xs_transaction_t t, uint32_t type, const struct iovec *parts,
-		 unsigned count)
+	unsigned count)
 {
 	char *reply = xs_talk(h, t, type, parts, count, NULL);
 
@@ -28,8 +28,8 @@ static bool tell_string(struct xs_handle *h, xs_transaction_t t, uint32_t type, 
 	return tell(h, t, type, &part, 1);
 }
 
-static char *ask_string(struct xs_handle *h, xs_transaction_t t, uint32_t type, const char *text,
-			unsigned *len)
+static char *ask_string(
+	struct xs_handle *h, xs_transaction_t t, uint32_t type, const char *text, unsigned *len)
 {
 	const struct iovec part = string(text);
 
@@ -53,9 +53,10 @@ static char **split(char *data, unsigned len, unsigned *num)
 	return list;
 }
 
-/* One part of a list; `*data` grows by it. @return 1: there is more, 0: that was all, -1 and errno. */
+/* One part of a list; `*data` grows by it. @return 1: there is more, 0: that was all, -1 and errno.
+ */
 static int get_part(struct xs_handle *h, xs_transaction_t t, const char *path, char *generation,
-		    char **data, unsigned *len)
+	char **data, unsigned *len)
 {
 	char offset[MAX_STRLEN(*len)], *reply, *more;
 	const struct iovec parts[] = { string(path), { offset, sprintf(offset, "%u", *len) + 1 } };
@@ -95,8 +96,8 @@ static int get_part(struct xs_handle *h, xs_transaction_t t, const char *path, c
 	return !last;
 }
 
-static char **directory_by_parts(struct xs_handle *h, xs_transaction_t t, const char *path,
-				 unsigned *num)
+static char **directory_by_parts(
+	struct xs_handle *h, xs_transaction_t t, const char *path, unsigned *num)
 {
 	char generation[MAX_STRLEN(uint64_t) + 1] = "", *data = NULL;
 	unsigned len = 0;
@@ -127,7 +128,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigne
 }
 
 bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data,
-	      unsigned int len)
+	unsigned int len)
 {
 	const struct iovec parts[] = { string(path), { (void *)data, len } };
 
@@ -144,8 +145,8 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 	return tell_string(h, t, XS_RM, path);
 }
 
-struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
-					  unsigned int *num)
+struct xs_permissions *xs_get_permissions(
+	struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
 {
 	unsigned len, count;
 	char *reply = ask_string(h, t, XS_GET_PERMS, path, &len);
@@ -166,7 +167,7 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
 }
 
 bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
-			struct xs_permissions *perms, unsigned int num)
+	struct xs_permissions *perms, unsigned int num)
 {
 	char *text = malloc(MAX(num, 1) * MAX_STRLEN(unsigned)), *at = text;
 	struct iovec parts[] = { string(path), { text, 0 } };
@@ -256,8 +257,8 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
 }
 
 /* A request with numbers. */
-static char *ask_numbers(struct xs_handle *h, uint32_t type, const unsigned long *numbers,
-			 unsigned count)
+static char *ask_numbers(
+	struct xs_handle *h, uint32_t type, const unsigned long *numbers, unsigned count)
 {
 	char text[3][MAX_STRLEN(unsigned long)];
 	struct iovec parts[3];
@@ -269,8 +270,8 @@ static char *ask_numbers(struct xs_handle *h, uint32_t type, const unsigned long
 	return xs_talk(h, XBT_NULL, type, parts, count, NULL);
 }
 
-static bool tell_numbers(struct xs_handle *h, uint32_t type, const unsigned long *numbers,
-			 unsigned count)
+static bool tell_numbers(
+	struct xs_handle *h, uint32_t type, const unsigned long *numbers, unsigned count)
 {
 	char *reply = ask_numbers(h, type, numbers, count);
 
@@ -278,8 +279,8 @@ static bool tell_numbers(struct xs_handle *h, uint32_t type, const unsigned long
 	return reply != NULL;
 }
 
-bool xs_introduce_domain(struct xs_handle *h, unsigned int domid, unsigned long mfn,
-			 unsigned int eventchn)
+bool xs_introduce_domain(
+	struct xs_handle *h, unsigned int domid, unsigned long mfn, unsigned int eventchn)
 {
 	return tell_numbers(h, XS_INTRODUCE, (unsigned long[]){ domid, mfn, eventchn }, 3);
 }

@@ -22,23 +22,23 @@ struct known_watch {
 
 struct known_transaction {
 	struct known_transaction *next;
-	xs_transaction_t id;    /* as the caller knows it */
-	uint32_t at_daemon;     /* 0: of a daemon that is no more */
+	xs_transaction_t id; /* as the caller knows it */
+	uint32_t at_daemon;  /* 0: of a daemon that is no more */
 };
 
 struct xs_handle {
-	int fd;          /* the connection */
-	int poll_fd;     /* epoll: the connection, and `wake_fd` */
-	int wake_fd;     /* eventfd: readable while `events` is not empty */
+	int fd;      /* the connection */
+	int poll_fd; /* epoll: the connection, and `wake_fd` */
+	int wake_fd; /* eventfd: readable while `events` is not empty */
 	bool is_socket;
-	bool filter;     /* XS_UNWATCH_FILTER */
-	bool dead;       /* lost for good */
+	bool filter; /* XS_UNWATCH_FILTER */
+	bool dead;   /* lost for good */
 
 	pthread_mutex_t request; /* held from a request to its reply; before `lock` */
 	pthread_mutex_t lock;    /* of what follows */
 	pthread_cond_t arrived;
-	bool reading;            /* a thread reads from `fd`, without the lock */
-	bool lost;               /* the connection broke while a reply was awaited */
+	bool reading; /* a thread reads from `fd`, without the lock */
+	bool lost;    /* the connection broke while a reply was awaited */
 	bool expecting;
 	struct message *reply;
 	struct message *events, **events_end;
@@ -48,10 +48,11 @@ struct xs_handle {
 };
 
 /**
- * Sends a request and waits for its reply. @return the reply's data, with a NUL behind it; NULL and errno.
+ * Sends a request and waits for its reply. @return the reply's data, with a NUL behind it; NULL and
+ * errno.
  */
 char *xs_talk(struct xs_handle *h, xs_transaction_t t, uint32_t type, const struct iovec *parts,
-	      unsigned count, unsigned *len);
+	unsigned count, unsigned *len);
 
 /** The next event, or NULL and errno; EAGAIN only if not to wait. */
 struct message *xs_next_event(struct xs_handle *h, bool wait);

@@ -30,7 +30,7 @@ long sysctl_physinfo(struct xen_sysctl *op)
 	p->max_mfn = max_page - 1;
 	system_policy_featureset(system_policy(XEN_SYSCTL_cpu_policy_host), words);
 	memcpy(p->hw_cap, words, sizeof(p->hw_cap));
-	p->hw_cap[2] &= ~0x0183f3ffu; /* what repeats the first word on AMD */
+	p->hw_cap[2] &= ~CPUID_E1_EDX_COMMON;
 	return 0;
 }
 

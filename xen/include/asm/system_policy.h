@@ -18,6 +18,9 @@ struct system_policy {
 	xen_msr_entry_t msr[SYSTEM_POLICY_MAX_MSRS]; /* MSR_PLATFORM_INFO, MSR_ARCH_CAPABILITIES */
 };
 
+/* Bits of 0x80000001 edx that on AMD only repeat leaf 1 (APM vol. 3). */
+#define CPUID_E1_EDX_COMMON 0x0183f3ffu
+
 #define CPU_FEATURE_WORDS 19 /* of public/arch-x86/cpufeatureset.h */
 
 /* Index: XEN_SYSCTL_cpu_policy_*. NULL: unknown, or of guests that this machine cannot have. */

@@ -11,8 +11,6 @@
 #define LAST_BASIC 0xdu
 #define LAST_EXT   0x80000021u
 #define LEAF7_EDX_ARCH_CAPS (1u << 29)
-/* Bits of 0x80000001 edx that only repeat leaf 1 (AMD APM vol. 3). */
-#define E1_EDX_COMMON 0x0183f3ffu
 
 static struct system_policy raw_policy, host_policy, pv_policy;
 
@@ -52,7 +50,7 @@ static void pv_leaf(u32 leaf, u32 sub, u32 *r)
 {
 	pv_cpuid_max(false, leaf, sub, r);
 	if (leaf == 0x80000001)
-		r[3] &= ~E1_EDX_COMMON;
+		r[3] &= ~CPUID_E1_EDX_COMMON;
 }
 
 static void add_leaf(struct system_policy *p, leaf_fn *get, u32 leaf, u32 sub)

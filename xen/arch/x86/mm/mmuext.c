@@ -29,7 +29,8 @@ static int pin(struct mmuext_op *op, struct domain *d)
 	struct page_info *pg = op_page(op);
 	int rc;
 
-	if (!pg)
+	/* The pages of a dying domain are being unpinned: one more would stay for ever. */
+	if (!pg || d->is_dying)
 		return -EINVAL;
 	rc = get_page_and_type(pg, d, type);
 	if (rc)

@@ -1,6 +1,6 @@
 /*
- * Asks the hypervisor what control tools ask, by privcmd and Xen's public headers alone: sysctl [CHECK]... runs checks,
- * `sysctl scheduler` prints the number of the scheduler.
+ * Asks the hypervisor what control tools ask, by privcmd and Xen's public headers alone: xensysctl [CHECK]... runs checks,
+ * `xensysctl scheduler` prints the number of the scheduler.
  */
 #define _GNU_SOURCE
 #define __XEN_TOOLS__ 1

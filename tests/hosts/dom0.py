@@ -1,0 +1,134 @@
+"""A host whose dom0 is the small Debian system of scripts/make-dom0-image with our control stack, and guests in it."""
+
+import re
+import time
+
+import host as host_module
+from host import HostError, PROMPT
+
+GUEST_PROMPT = r"guest# "
+GUEST_READY = r"GUEST-READY cpus=(\d+) mem=(\d+)"
+GUEST_KERNEL = "/boot/guest/vmlinuz"
+
+
+class Dom0(host_module.Host):
+    """As Host; image_options choose the dom0 disk (see scripts/make-dom0-image), files go to /root, placed is a list of
+    (file, path in dom0), stack says what starts at boot."""
+
+    def __init__(self, name, image_options=(), files=(), placed=(), stack="xenith", qemu=(), kernel="", mem=2048,
+                 cpus=2, limit=1500, xen="dom0_mem=768M", **settings):
+        self._tools = host_module.BUILD / ("tools-%s.tar" % re.sub(r"\W+", "_", name))
+        places = [part for file, path in placed for part in ("-s", "%s=%s" % (file, path))]
+        host_module._script("make-tools-disk", *places, "-o", self._tools, *files)
+        disk = host_module._script("make-dom0-image", *image_options)
+        drives = ["-drive", "file=%s,format=raw,if=virtio,snapshot=on,cache=unsafe" % disk,
+                  "-drive", "file=%s,format=raw,if=virtio,read-only=on" % self._tools]
+        super().__init__(name, cpus=cpus, mem=mem, limit=limit, xen=xen, qemu=[*drives, *qemu],
+                         kernel="quiet root=/dev/vda stack=%s %s" % (stack, kernel), **settings)
+
+    def close(self):
+        """Also removes the disk with the tools."""
+        super().close()
+        self._tools.unlink(missing_ok=True)
+
+    def wait_ready(self, timeout=240):
+        """The control stack starts before dom0 says that it is ready."""
+        return super().wait_ready(timeout)
+
+    def run(self, command, timeout=30):
+        """As of any host, without the signs of life that xm overwrites when it is done."""
+        status, output = super().run(command, timeout)
+        return status, re.sub(r"[^\n]*\x1b\[K", "", output)
+
+    # What the control stack says
+
+    def table(self, command, timeout=60):
+        """Output of a command that prints a heading and rows, as lists of words, without the heading."""
+        lines = self.check(command + " </dev/null 2>/dev/null", timeout).splitlines()
+        return [line.split() for line in lines[1:] if line.strip()]
+
+    def domains(self):
+        """{name: (id, MiB, vcpus, state, seconds)} of what runs."""
+        rows = self.table("xm list")
+        return {row[0]: (int(row[1]), int(row[2]), int(row[3]), row[4], float(row[5])) for row in rows if len(row) == 6}
+
+    def info(self, key):
+        """One value of xm info."""
+        match = re.search(r"^%s +: (.*)$" % key, self.check("xm info", 60), re.M)
+        if not match:
+            raise HostError("xm info has no " + key)
+        return match.group(1)
+
+    def wait_until(self, what, condition, timeout=60):
+        """Waits until a condition is true, and returns what it gave."""
+        end = time.monotonic() + timeout
+        while True:
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > end:
+                raise HostError("after %d s still not: %s" % (timeout, what))
+            time.sleep(1)
+
+    def leftovers(self):
+        """What a host without guests has of the things that guests bring with them; two such states compare."""
+        return {
+            "store": self.check("xenstore-ls -f /local/domain | grep -v ^/local/domain/0/; xenstore-ls -f /vm; "
+                                "xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E '/[0-9]+/' || :", 60),
+            "loops": self.check("losetup -a"),
+            "interfaces": self.check("ls /sys/class/net"),
+            "states": self.check("ls /var/lib/xend/state"),
+            "devices": self.check("ls /sys/bus/xen-backend/devices"),
+        }
+
+    # Guests
+
+    def create(self, name, *variables, config="/root/pv.cfg", timeout=180):
+        """Starts a guest; variables are NAME=VALUE words of xm create."""
+        words = " ".join("'%s'" % word for word in ("name=" + name, *variables))
+        self.check("xm create -q %s %s </dev/null" % (config, words), timeout)
+
+    def wait_guest(self, name, timeout=180, times=1):
+        """Waits until a guest has come up so many times; (CPUs, KiB) as it counts them, the last time."""
+        log = "/var/log/xen/console/guest-%s.log" % name
+
+        def look():
+            found = re.findall(GUEST_READY, self.run("cat " + log, 60)[1])
+            return found if len(found) >= times else None
+
+        cpus, memory = self.wait_until("%s is up" % name, look, timeout)[-1]
+        return int(cpus), int(memory)
+
+    def _open_console(self, name):
+        """Guest's prompt, with xm console. What is typed before the console is open is lost."""
+        self.type("xm console %s\r" % name)
+        for _ in range(20):
+            self.type("\r")
+            try:
+                self.expect(GUEST_PROMPT, 3)
+                return
+            except HostError:
+                pass
+        raise HostError("%s shows no prompt" % name)
+
+    def in_guest(self, name, command, timeout=60):
+        """Runs one shell line in a guest over its console; returns (exit status, output)."""
+        self._sequence += 1
+        number = self._sequence
+        self._open_console(name)
+        self.type('%s; echo "=r""c%d:$?="\r' % (command, number))
+        match = self.expect(r"=rc%d:(\d+)=" % number, timeout)
+        # The console also shows again what it said before: our output begins behind the echo of the line.
+        text = self.before.replace("\r", "").rsplit('c%d:$?="' % number, 1)[-1]
+        self.expect(GUEST_PROMPT, 30)
+        self.type("\x1d")
+        self.expect(PROMPT, 30)
+        lines = [line for line in text.split("\n") if not re.match(r"\(XEN\)|\[ *\d+\.\d+\]|<\d>", line)]
+        return int(match.group(1)), "\n".join(lines).strip()
+
+    def check_guest(self, name, command, timeout=60):
+        """Runs one shell line in a guest, which must succeed; returns its output."""
+        status, output = self.in_guest(name, command, timeout)
+        if status:
+            raise HostError("in %s, %r ended with %d: %s" % (name, command, status, output))
+        return output
