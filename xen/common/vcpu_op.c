@@ -105,16 +105,19 @@ static long op_register_runstate(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) ar
 
 static long set_period(struct vcpu *v, s_time_t period)
 {
-	/* A running vCPU re-arms its timer whenever it is switched to: stop it for the change. */
-	if (v != current)
-		vcpu_pause(v);
-	stop_timer(&v->periodic_timer);
-	v->periodic_last_event = NOW();
-	v->periodic_period = period;
-	if (v != current)
-		vcpu_unpause(v);
-	else if (period)
-		set_timer(&v->periodic_timer, v->periodic_last_event + period);
+	s_time_t now = NOW();
+
+	/*
+	 * v may be running, and must not be paused for the change: it may be about to do the same to
+	 * us, and we would wait for each other. vcpu_periodic_timer_work() sees the new period.
+	 */
+	WRITE_ONCE(v->periodic_last_event, now);
+	WRITE_ONCE(v->periodic_period, period);
+	smp_mb();
+	if (period)
+		set_timer(&v->periodic_timer, now + period);
+	else
+		stop_timer(&v->periodic_timer);
 	return 0;
 }
 
