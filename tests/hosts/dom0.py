@@ -99,18 +99,27 @@ class Dom0(host_module.Host):
         cpus, memory = self.wait_until("%s is up" % name, look, timeout)[-1]
         return int(cpus), int(memory)
 
+    def _open_console(self, name):
+        """Guest's prompt, with xm console. What is typed before the console is open is lost."""
+        self.type("xm console %s\r" % name)
+        for _ in range(20):
+            self.type("\r")
+            try:
+                self.expect(GUEST_PROMPT, 3)
+                return
+            except HostError:
+                pass
+        raise HostError("%s shows no prompt" % name)
+
     def in_guest(self, name, command, timeout=60):
         """Runs one shell line in a guest over its console; returns (exit status, output)."""
         self._sequence += 1
         number = self._sequence
-        self.type("xm console %s\r" % name)
-        time.sleep(1)
-        self.type("\r")
-        self.expect(GUEST_PROMPT, 60)
+        self._open_console(name)
         self.type('%s; echo "=r""c%d:$?="\r' % (command, number))
         match = self.expect(r"=rc%d:(\d+)=" % number, timeout)
-        text = self.before.replace("\r", "")
-        text = text.split("\n", 1)[1] if "\n" in text else ""
+        # The console also shows again what it said before: our output begins behind the echo of the line.
+        text = self.before.replace("\r", "").rsplit('c%d:$?="' % number, 1)[-1]
         self.expect(GUEST_PROMPT, 30)
         self.type("\x1d")
         self.expect(PROMPT, 30)

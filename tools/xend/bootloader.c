@@ -20,7 +20,8 @@ void boot_files_clear(struct boot_files *files)
 	g_clear_pointer(&files->args, g_free);
 }
 
-/* The file or device behind the first disk that is no CD: "phy:sda1", "file:/path", "tap:aio:/path". */
+/* The file or device behind the first disk that is no CD: "phy:sda1", "file:/path",
+ * "tap:aio:/path". */
 static char *first_disk(const struct config *config)
 {
 	for (unsigned int i = 0; i < config->devices->len; i++) {
@@ -28,7 +29,8 @@ static char *first_disk(const struct config *config)
 		g_autofree char *uname = sxp_child_text(device->sxp, "uname");
 		const char *path = uname ? strrchr(uname, ':') : NULL;
 
-		if (!path || !(g_str_equal(device->class, "vbd") || g_str_has_prefix(device->class, "tap")))
+		if (!path || !(g_str_equal(device->class, "vbd") ||
+				     g_str_has_prefix(device->class, "tap")))
 			continue;
 		if (g_str_has_prefix(uname, "phy:") && path[1] != '/')
 			return g_strconcat("/dev/", path + 1, NULL);
@@ -60,7 +62,8 @@ static bool add_arguments(GPtrArray *argv, const struct config *config, GError *
 	return true;
 }
 
-/* Runs the boot loader on the disk; returns what it prints, "(linux (kernel …) (ramdisk …) (args …))". */
+/* Runs the boot loader on the disk; returns what it prints, "(linux (kernel …) (ramdisk …) (args
+ * …))". */
 static char *run(const struct config *config, const char *disk, GError **error)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
@@ -78,7 +81,8 @@ static char *run(const struct config *config, const char *disk, GError **error)
 	g_ptr_array_add(argv, NULL);
 	process = g_subprocess_newv((const char *const *)argv->pdata,
 		G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, error);
-	if (!process || !g_subprocess_communicate_utf8(process, NULL, NULL, &output, &errors, error))
+	if (!process ||
+		!g_subprocess_communicate_utf8(process, NULL, NULL, &output, &errors, error))
 		return NULL;
 	if (g_subprocess_get_successful(process))
 		return g_steal_pointer(&output);

@@ -1,4 +1,5 @@
-/* Where a domain's kernel comes from: a file of the host's, or what a boot loader takes out of the guest's own disk. */
+/* Where a domain's kernel comes from: a file of the host's, or what a boot loader takes out of the
+ * guest's own disk. */
 #ifndef XEND_BOOTLOADER_H
 #define XEND_BOOTLOADER_H
 

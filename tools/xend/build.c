@@ -1,6 +1,7 @@
 /*
- * A domain is made in steps, each with what takes it back. When one fails, those before it are taken back in reverse
- * order; when xend is killed, the next one finds phase "building" in the state file and does the same (recover.c).
+ * A domain is made in steps, each with what takes it back. When one fails, those before it are
+ * taken back in reverse order; when xend is killed, the next one finds phase "building" in the
+ * state file and does the same (recover.c).
  */
 #include "build.h"
 
@@ -122,8 +123,8 @@ static bool load_image(struct build *build, GError **error)
 	domain->store_port = result.store_port;
 	domain->console_port = result.console_port;
 	domain_set_rings(domain, result.store_mfn, result.console_mfn);
-	log_debug("domain %s: %s, %u bits, %" G_GUINT64_FORMAT " pages", domain->name, result.guest_os,
-		result.width, result.nr_pages);
+	log_debug("domain %s: %s, %u bits, %" G_GUINT64_FORMAT " pages", domain->name,
+		result.guest_os, result.width, result.nr_pages);
 	return true;
 }
 
@@ -214,7 +215,8 @@ bool domain_build(struct domain *domain, GError **error)
 		log_info("domain %s: built as %d", domain->name, domain->domid);
 		return true;
 	}
-	log_error("domain %s: cannot be built: %s: %s", domain->name, steps[i].name, cause->message);
+	log_error(
+		"domain %s: cannot be built: %s: %s", domain->name, steps[i].name, cause->message);
 	if (steps[i].make == attach_devices)
 		release_devices(&build);
 	while (--i >= 0)

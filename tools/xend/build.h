@@ -5,15 +5,16 @@
 #include "domain.h"
 
 /*
- * Makes a halted domain exist, with its devices, paused; or leaves nothing. domain->lock is held. A domain that is not
- * managed and cannot be built stays in the registry, halted: the caller removes it.
+ * Makes a halted domain exist, with its devices, paused; or leaves nothing. domain->lock is held. A
+ * domain that is not managed and cannot be built stays in the registry, halted: the caller removes
+ * it.
  */
 bool domain_build(struct domain *domain, GError **error);
 
 /*
- * Ends a domain, with everything that the host has for it. Then a managed domain is halted, and another is taken out of
- * the registry unless @keep says that it will be built anew. domain->lock is held. Does not fail: what cannot be
- * cleaned up is logged.
+ * Ends a domain, with everything that the host has for it. Then a managed domain is halted, and
+ * another is taken out of the registry unless @keep says that it will be built anew. domain->lock
+ * is held. Does not fail: what cannot be cleaned up is logged.
  */
 void domain_end(struct domain *domain, bool keep);
 

@@ -64,8 +64,9 @@ static const struct field fields[] = {
 };
 
 /* What xend tells about a domain and nobody can set. */
-static const char *const told[] = { "domid", "status", "state", "cpu_time", "online_vcpus", "start_time",
-	"up_time", "store_mfn", "console_mfn", "restart_count", "console_tty", "console_port", "store_port", NULL };
+static const char *const told[] = { "domid", "status", "state", "cpu_time", "online_vcpus",
+	"start_time", "up_time", "store_mfn", "console_mfn", "restart_count", "console_tty",
+	"console_port", "store_port", NULL };
 
 const char *action_name(enum action action)
 {
@@ -77,8 +78,8 @@ static void *member(const struct config *config, const struct field *field)
 	return (char *)config + field->offset;
 }
 
-static bool number_of(const char *name, const char *text, gint64 min, gint64 max, gint64 *number,
-	GError **error)
+static bool number_of(
+	const char *name, const char *text, gint64 min, gint64 max, gint64 *number, GError **error)
 {
 	if (g_ascii_string_to_signed(text, 10, min, max, number, NULL))
 		return true;
@@ -204,7 +205,8 @@ static bool parse_avail(struct config *config, GVariant *value, GError **error)
 	guint64 mask;
 
 	if (!text || !g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT64, &mask, NULL))
-		return fail(error, "vcpu_avail: '%s' is no mask of vCPUs", text ? text : "()"), false;
+		return fail(error, "vcpu_avail: '%s' is no mask of vCPUs", text ? text : "()"),
+		       false;
 	config->vcpu_avail[0] = mask;
 	return true;
 }
@@ -426,8 +428,9 @@ void config_add_sxp(const struct config *config, GVariantBuilder *builder)
 	if (config->cpus && !config->cpus[1])
 		sxp_add_pair(builder, "cpus", config->cpus[0]);
 	else if (config->cpus)
-		sxp_add(builder, sxp_pair_value("cpus",
-					 g_variant_new_strv((const char *const *)config->cpus, -1)));
+		sxp_add(builder,
+			sxp_pair_value(
+				"cpus", g_variant_new_strv((const char *const *)config->cpus, -1)));
 	for (i = 0; i < config->others->len; i++)
 		sxp_add(builder, config->others->pdata[i]);
 	if (config->image)

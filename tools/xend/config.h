@@ -1,6 +1,7 @@
 /*
- * The configuration of a domain: what "(vm …)" and "(domain …)" say. Everything in it has been checked; what depends on
- * the state of the host (names in use, files, free memory) is checked when it is used.
+ * The configuration of a domain: what "(vm …)" and "(domain …)" say. Everything in it has been
+ * checked; what depends on the state of the host (names in use, files, free memory) is checked when
+ * it is used.
  */
 #ifndef XEND_CONFIG_H
 #define XEND_CONFIG_H
@@ -41,7 +42,8 @@ struct config {
 	unsigned int vcpus, maxvcpus;
 	/* Which vCPUs are online at the begin, from vcpu_avail. */
 	uint64_t vcpu_avail[MAX_VCPUS / 64];
-	/* CPUs on which each vCPU may run: texts as "0-3,^1"; NULL: any. One for all, or one each. */
+	/* CPUs on which each vCPU may run: texts as "0-3,^1"; NULL: any. One for all, or one each.
+	 */
 	char **cpus;
 	unsigned int weight, cap;
 	char *bootloader, *bootloader_args;
@@ -60,8 +62,8 @@ struct config {
 };
 
 /*
- * From "(vm …)" or "(domain …)", with defaults for what is not said; a uuid is invented if there is none. One line says
- * what is wrong.
+ * From "(vm …)" or "(domain …)", with defaults for what is not said; a uuid is invented if there is
+ * none. One line says what is wrong.
  */
 struct config *config_parse(GVariant *sxp, GError **error);
 struct config *config_copy(const struct config *config);
@@ -88,8 +90,8 @@ char *config_kernel_args(const struct config *config);
 bool config_check_name(const char *name, GError **error);
 
 /*
- * CPUs from "0-3,^1", "all" or "any": sets bits of @map, which has MAX_CPUS bits. Only CPUs below @nr_cpus. Fails if
- * that leaves none.
+ * CPUs from "0-3,^1", "all" or "any": sets bits of @map, which has MAX_CPUS bits. Only CPUs below
+ * @nr_cpus. Fails if that leaves none.
  */
 bool cpus_parse(const char *text, unsigned int nr_cpus, uint8_t *map, GError **error);
 

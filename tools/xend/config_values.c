@@ -1,4 +1,5 @@
-/* Values of a configuration that need more than reading: names, sets of CPUs, the kernel's command line. */
+/* Values of a configuration that need more than reading: names, sets of CPUs, the kernel's command
+ * line. */
 #include "config.h"
 
 #include <string.h>
@@ -18,7 +19,8 @@ bool config_check_name(const char *name, GError **error)
 	for (c = name; *c; c++) {
 		if (!g_ascii_isalnum(*c) && !strchr("_-.:+/", *c))
 			return fail(error,
-				       "name: '%s' has other characters than letters, digits and _ - . : + /",
+				       "name: '%s' has other characters than letters, digits and _ "
+				       "- . : + /",
 				       name),
 			       false;
 		digits &= g_ascii_isdigit(*c);
@@ -119,7 +121,8 @@ static void add_arg(GString *args, const char *format, ...)
 	va_end(values);
 }
 
-/* Linux's "ip=client:server:gateway:netmask:hostname:device:autoconf", as its nfsroot.txt describes it. */
+/* Linux's "ip=client:server:gateway:netmask:hostname:device:autoconf", as its nfsroot.txt describes
+ * it. */
 static char *ip_argument(const struct config *config)
 {
 	static const char *const parts[] = { "ip", "nfs_server", "gateway", "netmask", "hostname",
@@ -148,7 +151,8 @@ static char *ip_argument(const struct config *config)
 char *config_kernel_args(const struct config *config)
 {
 	g_autofree char *root = image_text(config, "root"), *ip = ip_argument(config);
-	g_autofree char *server = image_text(config, "nfs_server"), *nfs = image_text(config, "nfs_root");
+	g_autofree char *server = image_text(config, "nfs_server"),
+			*nfs = image_text(config, "nfs_root");
 	g_autofree char *args = image_text(config, "args"), *extra = image_text(config, "extra");
 	GString *all = g_string_new(NULL);
 

@@ -10,8 +10,8 @@
 pid_t daemon_running(void);
 
 /*
- * Becomes the daemon: in a child process that lives on while this returns its success, or, without @fork, here until it
- * ends. The error says what is in the way.
+ * Becomes the daemon: in a child process that lives on while this returns its success, or, without
+ * @fork, here until it ends. The error says what is in the way.
  */
 bool daemon_start(bool fork, GError **error);
 

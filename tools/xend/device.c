@@ -12,10 +12,11 @@
 
 /* enum xenbus_state of io/xenbus.h, as it stands in xenstore */
 #define STATE_INITIALISING "1"
-#define STATE_CLOSING	   "5"
-#define STATE_CLOSED	   "6"
+#define STATE_CLOSING      "5"
+#define STATE_CLOSED       "6"
 
-/* One after the other: a check for other users of a disk holds until the nodes that show its use are there. */
+/* One after the other: a check for other users of a disk holds until the nodes that show its use
+ * are there. */
 static GMutex plugging;
 
 static const struct device_class *const classes[] = { &vbd_class, &tap_class, &vif_class,
@@ -136,7 +137,8 @@ static bool is_new(struct domain *domain, struct device *device, GError **error)
 	for (unsigned int i = 0; i < domain->devices->len; i++) {
 		struct device *other = domain->devices->pdata[i];
 
-		if (g_str_equal(other->class->front, device->class->front) && other->id == device->id)
+		if (g_str_equal(other->class->front, device->class->front) &&
+			other->id == device->id)
 			return fail(error, "%s: device %u is there already", device->class->name,
 				       device->id),
 			       false;
@@ -184,7 +186,8 @@ static bool plug(struct domain *domain, struct device *device, const char *front
 	return done;
 }
 
-bool device_configure(struct domain *domain, struct device *device, GVariant *config, GError **error)
+bool device_configure(
+	struct domain *domain, struct device *device, GVariant *config, GError **error)
 {
 	g_autofree char *back = device_back_path(domain, device);
 	bool done;
@@ -263,7 +266,8 @@ bool device_wait_back(const char *back, GError **error)
 	return false;
 }
 
-/* Whether there is a back end that must be waited for: one that nobody has looked at has no driver. */
+/* Whether there is a back end that must be waited for: one that nobody has looked at has no driver.
+ */
 static bool begin_closing(const char *back)
 {
 	static const char *const idle[] = { STATE_INITIALISING, STATE_CLOSED, NULL };

@@ -1,6 +1,7 @@
 /*
- * Devices of domains: a front end in the guest, a back end in domain 0 (or another), nodes in xenstore for both, and what
- * the host needs besides, such as a port of a bridge. Each class is one file with one table of functions.
+ * Devices of domains: a front end in the guest, a back end in domain 0 (or another), nodes in
+ * xenstore for both, and what the host needs besides, such as a port of a bridge. Each class is one
+ * file with one table of functions.
  *
  * All functions are called with domain->lock held.
  */
@@ -16,25 +17,28 @@ struct device {
 	/* "(vbd …)", complete: begin again with it and the same device comes of it. */
 	GVariant *config;
 	uint32_t backend; /* domain with the back end */
-	int loop;	  /* vbd: an open loop device, or -1 */
+	int loop;         /* vbd: an open loop device, or -1 */
 };
 
 struct device_class {
-	const char *name; /* in configurations */
+	const char *name;  /* in configurations */
 	const char *front; /* directory of the front ends in xenstore */
-	const char *back; /* of the back ends */
+	const char *back;  /* of the back ends */
 
 	/* Checks the configuration, sets device->id and completes device->config. */
 	bool (*parse)(struct domain *domain, struct device *device, GError **error);
-	/* Adds to what stands in xenstore for each device; may take things from the host. One device at a time. */
+	/* Adds to what stands in xenstore for each device; may take things from the host. One
+	 * device at a time. */
 	bool (*plug)(struct domain *domain, struct device *device, struct store_batch *batch,
 		const char *front, const char *back, GError **error);
 	/* Waits for the back end and connects it with the host. */
-	bool (*connect)(struct domain *domain, struct device *device, const char *back, GError **error);
+	bool (*connect)(
+		struct domain *domain, struct device *device, const char *back, GError **error);
 	/* New settings for a device in use; likewise. NULL: cannot be done. */
 	bool (*configure)(struct domain *domain, struct device *device, GVariant *config,
 		const char *back, GError **error);
-	/* Gives back what plug and connect took, as far as they came. Also of a former life of xend. */
+	/* Gives back what plug and connect took, as far as they came. Also of a former life of
+	 * xend. */
 	void (*cleanup)(struct domain *domain, struct device *device, const char *back);
 	/* Whether users mean this device, beside its number: a name, an address. NULL: no. */
 	bool (*is_called)(struct device *device, const char *name);
@@ -51,21 +55,22 @@ void device_free(struct device *device);
 bool device_check(struct domain *domain, GVariant *config, GError **error);
 
 /*
- * Makes a device of a configuration and connects it; or leaves nothing. The new device is the last of domain->devices;
- * domain->config is the caller's matter.
+ * Makes a device of a configuration and connects it; or leaves nothing. The new device is the last
+ * of domain->devices; domain->config is the caller's matter.
  */
 struct device *device_attach(struct domain *domain, GVariant *config, GError **error);
 
 /*
- * Removes a device. The guest is asked first, unless it is gone; when it does not comply in time that is an error, or
- * with @force ignored.
+ * Removes a device. The guest is asked first, unless it is gone; when it does not comply in time
+ * that is an error, or with @force ignored.
  */
 bool device_detach(struct domain *domain, struct device *device, bool force, GError **error);
 
 /* After the domain has gone: removes all devices, side by side. Nothing of it can fail. */
 void device_release_all(struct domain *domain);
 
-/* Of a domain from before xend was started: an entry without doing anything; NULL if @config makes no sense. */
+/* Of a domain from before xend was started: an entry without doing anything; NULL if @config makes
+ * no sense. */
 struct device *device_adopt(struct domain *domain, GVariant *config);
 
 /* By class (vbd stands for tap, too), and number or name. */
@@ -85,7 +90,8 @@ void device_add(struct device *device, const char *name, const char *text);
 GVariant *device_list(int domid, const char *front);
 
 /* Gives a running domain's device a new configuration. */
-bool device_configure(struct domain *domain, struct device *device, GVariant *config, GError **error);
+bool device_configure(
+	struct domain *domain, struct device *device, GVariant *config, GError **error);
 
 /* Waits until the back end is ready for its front end; the error says what is missing. */
 bool device_wait_back(const char *back, GError **error);

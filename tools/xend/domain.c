@@ -257,11 +257,11 @@ bool domain_exists(struct domain *domain)
 }
 
 /* A change of (registry) fields. */
-#define CHANGE(statements)              \
-	do {                            \
-		g_mutex_lock(&registry); \
-		statements;             \
-		g_mutex_unlock(&registry); \
+#define CHANGE(statements)                                                                         \
+	do {                                                                                       \
+		g_mutex_lock(&registry);                                                           \
+		statements;                                                                        \
+		g_mutex_unlock(&registry);                                                         \
 	} while (0)
 
 void domain_set_phase(struct domain *domain, enum phase phase)
@@ -305,7 +305,8 @@ bool domain_set_identity(struct domain *domain, const char *name, const char *uu
 {
 	/* The arguments may be the domain's own. */
 	char *copies[] = { g_strdup(name), g_strdup(uuid), g_strdup(name), g_strdup(uuid) };
-	char **places[] = { &domain->name, &domain->uuid, &domain->config->name, &domain->config->uuid };
+	char **places[] = { &domain->name, &domain->uuid, &domain->config->name,
+		&domain->config->uuid };
 	struct domain *other;
 	bool taken;
 

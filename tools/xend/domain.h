@@ -1,9 +1,10 @@
 /*
  * The domains that xend knows, and what it does with each.
  *
- * Locks: domain->lock is held by whoever changes a domain, over all that an operation takes; it may be held for minutes.
- * The registry's lock is taken inside it, only for moments: for the table of domains and for the fields marked
- * (registry), which are changed with both locks held and thus may be read with either.
+ * Locks: domain->lock is held by whoever changes a domain, over all that an operation takes; it may
+ * be held for minutes. The registry's lock is taken inside it, only for moments: for the table of
+ * domains and for the fields marked (registry), which are changed with both locks held and thus may
+ * be read with either.
  */
 #ifndef XEND_DOMAIN_H
 #define XEND_DOMAIN_H
@@ -17,9 +18,9 @@
 #define NO_DOMID -1
 
 enum phase {
-	PHASE_HALTED,	/* managed and not in the hypervisor */
+	PHASE_HALTED,   /* managed and not in the hypervisor */
 	PHASE_BUILDING, /* being made: what there is of it is thrown away if xend dies */
-	PHASE_RUNNING,	/* in the hypervisor, whatever it does there */
+	PHASE_RUNNING,  /* in the hypervisor, whatever it does there */
 	PHASE_SHUTDOWN, /* has ended; what is left is being removed, or preserved */
 };
 const char *phase_name(enum phase phase);
@@ -30,22 +31,22 @@ struct domain {
 	/* Was removed from the registry while others waited for the lock. */
 	bool gone;
 
-	char *name;		/* (registry) */
-	char *uuid;		/* (registry) */
-	int domid;		/* (registry) or NO_DOMID */
-	enum phase phase;	/* (registry) */
-	bool managed;		/* (registry) */
-	bool foreign;		/* (registry) made by others: we only show it and pass on wishes */
-	GVariant *published;	/* (registry) the configuration as "(vm …)" */
-	gint64 start_time;	/* (registry) seconds since 1970; 0: never */
+	char *name;          /* (registry) */
+	char *uuid;          /* (registry) */
+	int domid;           /* (registry) or NO_DOMID */
+	enum phase phase;    /* (registry) */
+	bool managed;        /* (registry) */
+	bool foreign;        /* (registry) made by others: we only show it and pass on wishes */
+	GVariant *published; /* (registry) the configuration as "(vm …)" */
+	gint64 start_time;   /* (registry) seconds since 1970; 0: never */
 	uint64_t store_mfn, console_mfn; /* (registry) */
-	unsigned int restarts;	/* (registry) */
+	unsigned int restarts;           /* (registry) */
 
 	/* With domain->lock: */
 	struct config *config;
 	uint32_t store_port, console_port;
 	GPtrArray *devices; /* of struct device, see device.h */
-	bool preserved;	    /* ended, and kept for the user to look at */
+	bool preserved;     /* ended, and kept for the user to look at */
 };
 
 /* Opens the registry: domain 0 and nothing else. */
@@ -60,7 +61,8 @@ struct domain *domain_by_uuid(const char *uuid);
 struct domain *domain_ref(struct domain *domain);
 void domain_unref(struct domain *domain);
 void domain_unlock_unref(struct domain *domain);
-/* All of them in order of ids, those without last; with references. Free with g_ptr_array_unref(). */
+/* All of them in order of ids, those without last; with references. Free with g_ptr_array_unref().
+ */
 GPtrArray *domain_all(void);
 
 typedef struct domain domain_t;
@@ -70,8 +72,8 @@ typedef struct domain locked_domain;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(locked_domain, domain_unlock_unref)
 
 /*
- * Adds a domain that is halted; takes @config over in any case. Fails if name or uuid are in use. The caller gets it
- * locked and with a reference.
+ * Adds a domain that is halted; takes @config over in any case. Fails if name or uuid are in use.
+ * The caller gets it locked and with a reference.
  */
 struct domain *domain_add(struct config *config, bool managed, GError **error);
 /* Takes it out. The caller holds the lock. */
@@ -88,7 +90,8 @@ bool domain_set_identity(struct domain *domain, const char *name, const char *uu
 /* After domain->config changed. */
 void domain_publish(struct domain *domain);
 
-/* Domain 0 has no config that anybody may change, and is never ended. Sets the error that says so. */
+/* Domain 0 has no config that anybody may change, and is never ended. Sets the error that says so.
+ */
 bool domain_refuse_zero(struct domain *domain, GError **error);
 /* In the hypervisor, that is with a domid. */
 bool domain_must_run(struct domain *domain, GError **error);

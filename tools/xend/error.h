@@ -1,4 +1,5 @@
-/* Errors that an operation ends with: one line that names what is wrong, in the domain of XML-RPC's faults. */
+/* Errors that an operation ends with: one line that names what is wrong, in the domain of XML-RPC's
+ * faults. */
 #ifndef XEND_ERROR_H
 #define XEND_ERROR_H
 
@@ -11,7 +12,6 @@
 #define fail(error, ...) g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_GENERIC, __VA_ARGS__)
 
 /* The same, with the reason for errno behind. */
-#define fail_errno(error, format, ...) \
-	fail(error, format ": %s", ##__VA_ARGS__, g_strerror(errno))
+#define fail_errno(error, format, ...) fail(error, format ": %s", ##__VA_ARGS__, g_strerror(errno))
 
 #endif

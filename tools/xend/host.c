@@ -5,7 +5,7 @@
 
 #include "error.h"
 
-#define BATCH 256
+#define BATCH        256
 #define MAX_MESSAGES (8u << 20)
 
 xc_interface *xc;
@@ -28,8 +28,8 @@ GArray *host_domains(GError **error)
 		unsigned int had = all->len;
 
 		g_array_set_size(all, had + BATCH);
-		got = xc_domain_getinfolist(
-			xc, first, BATCH, &g_array_index(all, struct xen_domctl_getdomaininfo, had));
+		got = xc_domain_getinfolist(xc, first, BATCH,
+			&g_array_index(all, struct xen_domctl_getdomaininfo, had));
 		if (got < 0)
 			return fail_errno(error, "cannot list the domains"), NULL;
 		g_array_set_size(all, had + got);

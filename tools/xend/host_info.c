@@ -81,7 +81,8 @@ static void add_node_memory(GVariantBuilder *builder, unsigned int nr_nodes)
 
 	if (xc_numainfo(xc, nodes, NULL, &nr))
 		nr = 0;
-	for (unsigned int node = 0; node < MIN(nr, G_N_ELEMENTS(nodes)) && node < nr_nodes; node++) {
+	for (unsigned int node = 0; node < MIN(nr, G_N_ELEMENTS(nodes)) && node < nr_nodes;
+		node++) {
 		uint64_t low = 0;
 
 		xc_availheap(xc, 0, 32, node, &low);
@@ -98,12 +99,15 @@ static void add_node_memory(GVariantBuilder *builder, unsigned int nr_nodes)
 
 const char *host_scheduler(void)
 {
-	static const char *const names[] = { [XEN_SCHEDULER_CREDIT] = "credit", [XEN_SCHEDULER_CREDIT2] = "credit2",
-		[XEN_SCHEDULER_ARINC653] = "arinc653", [XEN_SCHEDULER_RTDS] = "rtds",
+	static const char *const names[] = { [XEN_SCHEDULER_CREDIT] = "credit",
+		[XEN_SCHEDULER_CREDIT2] = "credit2",
+		[XEN_SCHEDULER_ARINC653] = "arinc653",
+		[XEN_SCHEDULER_RTDS] = "rtds",
 		[XEN_SCHEDULER_NULL] = "null" };
 	unsigned int id;
 
-	return !xc_sched_id(xc, &id) && id < G_N_ELEMENTS(names) && names[id] ? names[id] : "unknown";
+	return !xc_sched_id(xc, &id) && id < G_N_ELEMENTS(names) && names[id] ? names[id]
+									      : "unknown";
 }
 
 /* A text from the hypervisor about itself. */

@@ -14,7 +14,8 @@
 /* Output beyond this is not looked at. */
 #define MAX_OUTPUT 65536
 
-/* What ends a script that takes too long; shared between the waiting thread and the main loop's timer. */
+/* What ends a script that takes too long; shared between the waiting thread and the main loop's
+ * timer. */
 struct limit {
 	pid_t group;
 	int fired;
@@ -80,7 +81,8 @@ static bool wait_for(GSubprocess *process, unsigned int seconds)
 	limit = g_atomic_rc_box_new0(struct limit);
 	limit->group = g_ascii_strtoull(pid, NULL, 10);
 	timer = g_timeout_source_new_seconds(seconds);
-	g_source_set_callback(timer, on_limit, g_atomic_rc_box_acquire(limit), g_atomic_rc_box_release);
+	g_source_set_callback(
+		timer, on_limit, g_atomic_rc_box_acquire(limit), g_atomic_rc_box_release);
 	g_source_attach(timer, NULL);
 	g_subprocess_wait(process, NULL, NULL);
 	g_source_destroy(timer);

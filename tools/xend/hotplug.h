@@ -9,8 +9,9 @@
 char **script_command(const char *command);
 
 /*
- * Runs @command with @action behind it and with @environment ("NAME=value", up to NULL) beside xend's own. What it prints goes to
- * the log. Ended with all its children after @seconds. The error holds the last line that it printed, or what it left in
+ * Runs @command with @action behind it and with @environment ("NAME=value", up to NULL) beside
+ * xend's own. What it prints goes to the log. Ended with all its children after @seconds. The error
+ * holds the last line that it printed, or what it left in
  * @back/hotplug-error.
  */
 bool script_run(const char *command, const char *action, const char *const *environment,

@@ -1,6 +1,6 @@
 /*
- * The tree /xend/: the classic management interface. GET shows, as S-expression or for browsers as HTML; POST with
- * "op=…" does an operation of the table in ops.c.
+ * The tree /xend/: the classic management interface. GET shows, as S-expression or for browsers as
+ * HTML; POST with "op=…" does an operation of the table in ops.c.
  */
 #include <string.h>
 
@@ -18,9 +18,10 @@ static char *page(const char *title, const char *content)
 {
 	g_autofree char *safe = g_markup_escape_text(title, -1);
 
-	return g_strdup_printf("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>%s</title></head>\n"
-			       "<body>\n<h1>%s</h1>\n%s<p><a href=\"/xend/domain\">domains</a> "
-			       "<a href=\"/xend/node\">host</a></p>\n</body></html>\n",
+	return g_strdup_printf(
+		"<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>%s</title></head>\n"
+		"<body>\n<h1>%s</h1>\n%s<p><a href=\"/xend/domain\">domains</a> "
+		"<a href=\"/xend/node\">host</a></p>\n</body></html>\n",
 		safe, safe, content);
 }
 
@@ -46,13 +47,14 @@ static void reply_fault(
 	bool missing = g_error_matches(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN);
 
 	reply_error(request, reply,
-		missing ? SOUP_STATUS_NOT_FOUND : SOUP_STATUS_INTERNAL_SERVER_ERROR, error->message);
+		missing ? SOUP_STATUS_NOT_FOUND : SOUP_STATUS_INTERNAL_SERVER_ERROR,
+		error->message);
 }
 
 static GVariant *call(const char *name, const char *domain, GError **error)
 {
-	g_autoptr(GVariant) params = g_variant_ref_sink(
-		domain ? sxp_list(sxp_atom(domain), NULL) : sxp_empty());
+	g_autoptr(GVariant) params =
+		g_variant_ref_sink(domain ? sxp_list(sxp_atom(domain), NULL) : sxp_empty());
 
 	return ops_call(name, params, error);
 }
@@ -115,7 +117,8 @@ static char *domains_page(GVariant *names)
 	return result;
 }
 
-static void show_domains(const struct http_request *request, struct http_reply *reply, GError **error)
+static void show_domains(
+	const struct http_request *request, struct http_reply *reply, GError **error)
 {
 	bool detail = g_hash_table_contains(request->fields, "detail");
 	g_autoptr(GVariant) params = g_variant_ref_sink(

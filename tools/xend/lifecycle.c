@@ -121,7 +121,8 @@ static bool rename_old(struct domain *domain, GError **error)
 	return fail(error, "no name is free for what is left of it"), false;
 }
 
-/* What is left of the domain gets a new name and uuid, and is preserved; a new one takes its place. */
+/* What is left of the domain gets a new name and uuid, and is preserved; a new one takes its place.
+ */
 static void rename_restart(struct domain *domain)
 {
 	struct config *config = config_copy(domain->config);
@@ -236,8 +237,8 @@ void adopt_foreign(int domid, const char *uuid)
 		g_free(name);
 		name = g_strdup(spare);
 	}
-	sxp = g_variant_ref_sink(
-		g_variant_new_parsed("[<'vm'>, <[<'name'>, <%s>]>, <[<'uuid'>, <%s>]>]", name, uuid));
+	sxp = g_variant_ref_sink(g_variant_new_parsed(
+		"[<'vm'>, <[<'name'>, <%s>]>, <[<'uuid'>, <%s>]>]", name, uuid));
 	config = config_parse(sxp, &error);
 	domain = config ? domain_add(config, false, &error) : NULL;
 	if (!domain) {

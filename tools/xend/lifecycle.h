@@ -7,7 +7,8 @@
 /* Threads for all that may block. @function(data) runs in one of them. */
 void work_open(void);
 void work_run(void (*function)(void *data), void *data);
-/* Waits until all work is done that was begun; in the main thread, which keeps serving the main loop's sources. */
+/* Waits until all work is done that was begun; in the main thread, which keeps serving the main
+ * loop's sources. */
 void work_close(void);
 
 /* Looks at the hypervisor's domains now and whenever xenstore says that one has come or gone. */
@@ -15,7 +16,8 @@ bool lifecycle_open(GError **error);
 /* Looks again. Any thread. */
 void lifecycle_look(void);
 
-/* Puts in order what a former xend has left, once at the start; then starts what on_xend_start says. */
+/* Puts in order what a former xend has left, once at the start; then starts what on_xend_start
+ * says. */
 void recover_all(void);
 void start_managed(void);
 /* Does what on_xend_stop says. */

@@ -8,7 +8,7 @@
 
 /* For what the hypervisor needs for a domain beside the domain's memory. */
 #define OVERHEAD_PAGES (2 * MIB_PAGES)
-#define STEP_MS 100
+#define STEP_MS        100
 /* Domain 0 is not asked any longer when it has given nothing for so many steps. */
 #define PATIENCE 100
 
@@ -55,7 +55,8 @@ static bool shrink_zero(uint64_t need, uint64_t available, GError **error)
 
 	if (spare < need - available)
 		return fail(error,
-			       "not enough memory: %" G_GUINT64_FORMAT " MiB are needed, %" G_GUINT64_FORMAT
+			       "not enough memory: %" G_GUINT64_FORMAT
+			       " MiB are needed, %" G_GUINT64_FORMAT
 			       " MiB are free, domain 0 may give %" G_GUINT64_FORMAT " MiB",
 			       (need + MIB_PAGES - 1) / MIB_PAGES, available / MIB_PAGES,
 			       spare / MIB_PAGES),
@@ -80,7 +81,8 @@ static bool obtain(uint32_t domid, uint64_t pages, GError **error)
 		best = MAX(best, available);
 		if (!patience--)
 			return fail(error,
-				       "not enough memory: %" G_GUINT64_FORMAT " MiB are needed, %" G_GUINT64_FORMAT
+				       "not enough memory: %" G_GUINT64_FORMAT
+				       " MiB are needed, %" G_GUINT64_FORMAT
 				       " MiB are free, and domain 0 does not give more",
 				       (need + MIB_PAGES - 1) / MIB_PAGES, available / MIB_PAGES),
 			       false;
@@ -103,7 +105,8 @@ bool memory_set_target(uint32_t domid, unsigned int mib, GError **error)
 	gint64 least = option_number("dom0-min-mem");
 
 	if (domid == 0 && mib < least)
-		return fail(error, "Domain-0 must keep %" G_GINT64_FORMAT " MiB (dom0-min-mem)", least),
+		return fail(error, "Domain-0 must keep %" G_GINT64_FORMAT " MiB (dom0-min-mem)",
+			       least),
 		       false;
 	if (!write_target(domid, (uint64_t)mib << 10))
 		return fail_errno(error, "cannot write the target to xenstore"), false;

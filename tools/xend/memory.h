@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Sets @mib aside for the domain, which has none yet. Where that much is not free, domain 0 is asked to give it, if
- * the options allow it; this may take a while. The error has the numbers.
+ * Sets @mib aside for the domain, which has none yet. Where that much is not free, domain 0 is
+ * asked to give it, if the options allow it; this may take a while. The error has the numbers.
  */
 bool memory_obtain(uint32_t domid, unsigned int mib, GError **error);
 

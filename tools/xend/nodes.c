@@ -10,8 +10,8 @@
 
 /* Directories and nodes that the guest may write to; the others it may only read. */
 static const char *const guests_own[] = { "device", "data", "error", "drivers", "attr", "messages",
-	"hvmloader", "suspend", "control/shutdown", "control/sysrq",
-	"control/feature-poweroff", "control/feature-reboot", "control/feature-suspend" };
+	"hvmloader", "suspend", "control/shutdown", "control/sysrq", "control/feature-poweroff",
+	"control/feature-reboot", "control/feature-suspend" };
 
 static void add_vcpus(
 	struct store_batch *batch, const char *path, const struct config *config, uint32_t domid)

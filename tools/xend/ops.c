@@ -7,11 +7,13 @@
 #include "sxp.h"
 
 static const struct op table[] = {
-	{ "xend.domains", NULL, "detail:b?", op_domains, "Names of all domains, or all about them" },
+	{ "xend.domains", NULL, "detail:b?", op_domains,
+		"Names of all domains, or all about them" },
 	{ "xend.domains_with_state", NULL, "detail:b? state:s?", op_domains_with_state,
 		"Domains that are halted, paused, running, suspended, shutdown, crashed, or all" },
 	{ "xend.domain", NULL, "domain:d", op_domain, "All about one domain" },
-	{ "xend.domain.create", NULL, "config:x", op_create, "Makes a domain and leaves it paused" },
+	{ "xend.domain.create", NULL, "config:x", op_create,
+		"Makes a domain and leaves it paused" },
 	{ "xend.domain.waitForDevices", "wait_for_devices", "domain:d", op_wait_for_devices,
 		"Returns when the domain's devices are there" },
 	{ "xend.domain.new", NULL, "config:x", op_new, "Adds a managed domain" },
@@ -23,29 +25,34 @@ static const struct op table[] = {
 	{ "xend.domain.unpause", NULL, "domain:d", op_unpause, "Lets them go on" },
 	{ "xend.domain.shutdown", NULL, "domain:d reason:s?", op_shutdown,
 		"Asks the guest for poweroff, reboot, halt, suspend or crash" },
-	{ "xend.domain.destroy", NULL, "domain:d reason:s?", op_destroy, "Ends the domain at once" },
+	{ "xend.domain.destroy", NULL, "domain:d reason:s?", op_destroy,
+		"Ends the domain at once" },
 	{ "xend.domain.reset", NULL, "domain:d", op_reset, "Ends the domain and starts it again" },
 	{ "xend.domain.setName", "rename", "domain:d name:s", op_set_name, "Gives another name" },
 	{ "xend.domain.save", NULL, "domain:d file:s checkpoint:b?", op_not_yet, "Saves a domain" },
 	{ "xend.domain.restore", NULL, "file:s paused:b?", op_not_yet, "Restores a saved domain" },
 	{ "xend.domain.suspend", NULL, "domain:d", op_not_yet, "Saves a managed domain" },
-	{ "xend.domain.resume", NULL, "domain:d paused:b?", op_not_yet, "Restores a managed domain" },
+	{ "xend.domain.resume", NULL, "domain:d paused:b?", op_not_yet,
+		"Restores a managed domain" },
 	{ "xend.domain.migrate", NULL,
 		"domain:d host:s live:b? port:i? node:i? ssl:b? change_home_server:b?", op_not_yet,
 		"Moves a domain to another host" },
 	{ "xend.domain.dump", NULL, "domain:d file:s? live:b? crash:b? reset:b?", op_not_yet,
 		"Writes a domain's memory to a file" },
-	{ "xend.domain.send_sysrq", "sysrq", "domain:d key:s", op_send_sysrq, "Sends a magic SysRq" },
+	{ "xend.domain.send_sysrq", "sysrq", "domain:d key:s", op_send_sysrq,
+		"Sends a magic SysRq" },
 	{ "xend.domain.send_trigger", "trigger", "domain:d trigger:s vcpu:i?", op_send_trigger,
 		"Sends nmi, reset, init, s3resume or power to a vCPU" },
 	{ "xend.domain.getRestartCount", NULL, "domain:d", op_restart_count,
 		"How often it was restarted" },
 	{ "xend.domain.setMemoryTarget", "mem_target_set", "domain:d memory:i", op_memory_target,
 		"Asks the guest to have so many MiB" },
-	{ "xend.domain.maxmem_set", NULL, "domain:d memory:i", op_maxmem, "The most MiB it may have" },
+	{ "xend.domain.maxmem_set", NULL, "domain:d memory:i", op_maxmem,
+		"The most MiB it may have" },
 	{ "xend.domain.setVCpuCount", "set_vcpus", "domain:d vcpus:i", op_vcpu_count,
 		"How many vCPUs the guest shall use" },
-	{ "xend.domain.pincpu", NULL, "domain:d vcpu:s cpus:v", op_pincpu, "CPUs for a vCPU, or all" },
+	{ "xend.domain.pincpu", NULL, "domain:d vcpu:s cpus:v", op_pincpu,
+		"CPUs for a vCPU, or all" },
 	{ "xend.domain.getVCPUInfo", "vcpuinfo", "domain:d", op_vcpu_info, "State of each vCPU" },
 	{ "xend.domain.sched_credit_get", "domain_sched_credit_get", "domain:d", op_credit_get,
 		"Weight and cap" },
@@ -55,11 +62,13 @@ static const struct op table[] = {
 	{ "xend.domain.cpu_sedf_set", NULL,
 		"domain:d period:i? slice:i? latency:i? extratime:i? weight:i?", op_sedf,
 		"Sets parameters of scheduler sedf" },
-	{ "xend.domain.device_create", NULL, "domain:d config:x", op_device_create, "Adds a device" },
+	{ "xend.domain.device_create", NULL, "domain:d config:x", op_device_create,
+		"Adds a device" },
 	{ "xend.domain.device_configure", NULL, "domain:d config:x device:s?", op_device_configure,
 		"Changes a device" },
-	{ "xend.domain.destroyDevice", "device_destroy", "domain:d class:s device:s force:b? rm_cfg:b?",
-		op_device_destroy, "Removes a device" },
+	{ "xend.domain.destroyDevice", "device_destroy",
+		"domain:d class:s device:s force:b? rm_cfg:b?", op_device_destroy,
+		"Removes a device" },
 	{ "xend.domain.getDeviceSxprs", "devices", "domain:d class:s", op_device_list,
 		"The devices of a class" },
 	{ "xend.node.info", NULL, "", op_node_info, "About this host" },
@@ -223,12 +232,14 @@ GVariant *ops_call(const char *name, GVariant *params, GError **error)
 	struct call call = { 0 };
 
 	if (!op) {
-		g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_INTERNAL, "there is no method %s", name);
+		g_set_error(
+			error, XENRPC_FAULT, XENRPC_FAULT_INTERNAL, "there is no method %s", name);
 		return NULL;
 	}
 	words = g_strsplit(op->args, " ", -1);
 	if (n > g_strv_length(words))
-		return fail(error, "%s takes at most %u arguments", name, g_strv_length(words)), NULL;
+		return fail(error, "%s takes at most %u arguments", name, g_strv_length(words)),
+		       NULL;
 	for (i = 0; words[i]; i++) {
 		g_autoptr(GVariant) value = sxp_nth(params, i);
 

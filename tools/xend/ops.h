@@ -1,9 +1,9 @@
 /*
  * All that xend can be asked for: one table of operations, whichever way a request comes.
  *
- * Arguments are described by a text of words "NAME:TYPE", with '?' behind those that may be missing. The types are
- *   d  a domain: name, id or uuid; the handler gets the text
- *   s  text   i  integer   b  boolean   x  S-expression, or its text   v  anything
+ * Arguments are described by a text of words "NAME:TYPE", with '?' behind those that may be
+ * missing. The types are d  a domain: name, id or uuid; the handler gets the text s  text   i
+ * integer   b  boolean   x  S-expression, or its text   v  anything
  */
 #ifndef XEND_OPS_H
 #define XEND_OPS_H
@@ -23,7 +23,8 @@ typedef GVariant *(*op_handler)(struct call *call, GError **error);
 
 struct op {
 	const char *name;
-	const char *alias; /* the classic HTTP interface's, or an older name; without "xend.domain." */
+	const char
+		*alias; /* the classic HTTP interface's, or an older name; without "xend.domain." */
 	const char *args;
 	op_handler handler;
 	const char *help;

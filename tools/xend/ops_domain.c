@@ -286,7 +286,8 @@ GVariant *op_unpause(struct call *call, GError **error)
 
 GVariant *op_shutdown(struct call *call, GError **error)
 {
-	static const char *const reasons[] = { "poweroff", "reboot", "halt", "suspend", "crash", NULL };
+	static const char *const reasons[] = { "poweroff", "reboot", "halt", "suspend", "crash",
+		NULL };
 	const char *reason = call_text(call, 1) ? call_text(call, 1) : "poweroff";
 	g_autoptr(locked_domain) domain = find_guest(call, error);
 

@@ -10,7 +10,8 @@
 #include "store.h"
 #include "sxp.h"
 
-/* Keeps a change of domain->config. Domain 0 and domains of others have no configuration of ours. */
+/* Keeps a change of domain->config. Domain 0 and domains of others have no configuration of ours.
+ */
 static bool keep(struct domain *domain, GError **error)
 {
 	domain_publish(domain);

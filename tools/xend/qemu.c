@@ -11,9 +11,11 @@
 #include "log.h"
 #include "options.h"
 
-/* The classic name, for one's own; where Debian's qemu-system-xen has it; names to look for in PATH. */
-static const char *const programs[] = { LIBEXECDIR "/bin/qemu-dm", "/usr/libexec/xen-qemu-system-i386",
-	"/usr/lib/xen-4.17/bin/qemu-system-i386", "qemu-system-i386", "qemu-system-x86_64" };
+/* The classic name, for one's own; where Debian's qemu-system-xen has it; names to look for in
+ * PATH. */
+static const char *const programs[] = { LIBEXECDIR "/bin/qemu-dm",
+	"/usr/libexec/xen-qemu-system-i386", "/usr/lib/xen-4.17/bin/qemu-system-i386",
+	"qemu-system-i386", "qemu-system-x86_64" };
 
 #define STOP_SECONDS 10
 
@@ -80,8 +82,8 @@ bool qemu_start(struct domain *domain, GError **error)
 	g_subprocess_launcher_set_child_setup(launcher, new_session, NULL, NULL);
 	g_subprocess_launcher_set_stdout_file_path(launcher, log);
 	/* It daemonizes when it is ready, so that it outlives xend and we see it fail. */
-	process = g_subprocess_launcher_spawn(launcher, error, program, "-xen-domid", domid, "-name",
-		domain->name, "-xen-attach", "-machine", "xenpv", "-m", "4", "-nodefaults",
+	process = g_subprocess_launcher_spawn(launcher, error, program, "-xen-domid", domid,
+		"-name", domain->name, "-xen-attach", "-machine", "xenpv", "-m", "4", "-nodefaults",
 		"-no-user-config", "-no-shutdown", "-display", "none", "-vnc", "none", "-daemonize",
 		"-pidfile", file, NULL);
 	if (process && g_subprocess_wait_check(process, NULL, error)) {

@@ -20,7 +20,8 @@ bool scheduling_pin(uint32_t domid, unsigned int vcpu, const uint8_t *map, GErro
 static bool apply_cpus(struct domain *domain, GError **error)
 {
 	struct config *config = domain->config;
-	unsigned int nr_cpus = host_nr_cpus(), i, n = config->cpus ? g_strv_length(config->cpus) : 0;
+	unsigned int nr_cpus = host_nr_cpus(), i,
+		     n = config->cpus ? g_strv_length(config->cpus) : 0;
 
 	for (i = 0; n && i < config->maxvcpus; i++) {
 		const char *text = n == 1 ? config->cpus[0] : i < n ? config->cpus[i] : "";
@@ -49,6 +50,7 @@ bool scheduling_apply(struct domain *domain, GError **error)
 		return true;
 	if (!xc_sched_credit_domain_set(xc, domain->domid, &params))
 		return true;
-	return fail_errno(error, "cpu_weight %u and cpu_cap %u are refused", params.weight, params.cap),
+	return fail_errno(error, "cpu_weight %u and cpu_cap %u are refused", params.weight,
+		       params.cap),
 	       false;
 }

@@ -83,7 +83,8 @@ static void read_multipart(GHashTable *fields, SoupMessageHeaders *headers, GByt
 		name = values ? g_hash_table_lookup(values, "name") : NULL;
 		if (name)
 			g_hash_table_insert(fields, g_strdup(name),
-				g_strndup(g_bytes_get_data(content, NULL), g_bytes_get_size(content)));
+				g_strndup(g_bytes_get_data(content, NULL),
+					g_bytes_get_size(content)));
 	}
 }
 
@@ -196,7 +197,8 @@ static void refuse(SoupServerMessage *message)
 				   "Content-Length: 0\r\n\r\n";
 	g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
 
-	g_output_stream_write(g_io_stream_get_output_stream(stream), text, strlen(text), NULL, NULL);
+	g_output_stream_write(
+		g_io_stream_get_output_stream(stream), text, strlen(text), NULL, NULL);
 	g_io_stream_close(stream, NULL, NULL);
 }
 
@@ -230,7 +232,8 @@ static void add_place(SoupServer *server, const char *path, SoupServerCallback f
 	soup_server_add_handler(server, path, function, NULL, NULL);
 }
 
-static SoupServer *new_server(bool rpc, bool tree, const char *cert, const char *key, GError **error)
+static SoupServer *new_server(
+	bool rpc, bool tree, const char *cert, const char *key, GError **error)
 {
 	g_autoptr(GTlsCertificate) certificate = NULL;
 	SoupServer *server;
@@ -314,8 +317,8 @@ static bool open_tcp_rpc(GError **error)
 	g_autofree char *cert = option_text("xend-tcp-xmlrpc-server-ssl-cert-file");
 	g_autofree char *key = option_text("xend-tcp-xmlrpc-server-ssl-key-file");
 
-	return open_tcp(address, option_number("xend-tcp-xmlrpc-server-port"), true, false, cert, key,
-		error);
+	return open_tcp(address, option_number("xend-tcp-xmlrpc-server-port"), true, false, cert,
+		key, error);
 }
 
 bool servers_open(GError **error)
@@ -329,8 +332,8 @@ bool servers_open(GError **error)
 	if ((!option_flag("xend-unix-xmlrpc-server") || open_unix(rpc, true, false, error)) &&
 		(!option_flag("xend-unix-server") || open_unix(tree, false, true, error)) &&
 		(!option_flag("xend-tcp-xmlrpc-server") || open_tcp_rpc(error)) &&
-		(!option_flag("xend-http-server") ||
-			open_tcp(address, option_number("xend-port"), false, true, NULL, NULL, error)))
+		(!option_flag("xend-http-server") || open_tcp(address, option_number("xend-port"),
+							     false, true, NULL, NULL, error)))
 		return true;
 	servers_close();
 	return false;

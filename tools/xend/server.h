@@ -13,9 +13,9 @@ void servers_close(void);
 /* A request to the tree below /xend/, from a thread of the pool. */
 struct http_request {
 	const char *method; /* GET or POST */
-	char **path;	    /* words behind /xend/ */
+	char **path;        /* words behind /xend/ */
 	GHashTable *fields; /* of the query or the form: texts */
-	bool html;	    /* wanted by a browser */
+	bool html;          /* wanted by a browser */
 };
 struct http_reply {
 	unsigned int status;

@@ -10,7 +10,7 @@
 #include "options.h"
 #include "store.h"
 
-#define START_SECONDS	30
+#define START_SECONDS   30
 #define NETWORK_SECONDS 120
 
 /* Whether a process of this name runs; Linux cuts names to 15 characters. */
@@ -46,7 +46,8 @@ static char *find_program(const char *name)
 static bool start(GPtrArray *argv, GError **error)
 {
 	g_autofree char *name = argv->pdata[0], *program = find_program(name);
-	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_NONE);
+	g_autoptr(GSubprocessLauncher) launcher =
+		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_NONE);
 	g_autoptr(GSubprocess) process = NULL;
 
 	g_subprocess_launcher_set_child_setup(launcher, new_session, NULL, NULL);

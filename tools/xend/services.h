@@ -10,7 +10,8 @@ bool services_start_store(GError **error);
 /* Starts xenconsoled unless it runs. */
 bool services_start_console(GError **error);
 
-/* Runs network-script with "start" or "stop"; failure is logged. Needs the main loop in another thread. */
+/* Runs network-script with "start" or "stop"; failure is logged. Needs the main loop in another
+ * thread. */
 void services_network(const char *action);
 
 #endif

@@ -21,7 +21,8 @@ static bool make_directory(const char *option, GError **error)
 
 bool state_open(GError **error)
 {
-	return make_directory("xend-state-path", error) && make_directory("xend-domains-path", error);
+	return make_directory("xend-state-path", error) &&
+	       make_directory("xend-domains-path", error);
 }
 
 static char *state_path(const char *uuid)
@@ -110,7 +111,8 @@ static GVariant *read_file(const char *path, GError **error)
 	g_autofree char *text = NULL;
 	gsize length;
 
-	return g_file_get_contents(path, &text, &length, error) ? sxp_parse(text, length, error) : NULL;
+	return g_file_get_contents(path, &text, &length, error) ? sxp_parse(text, length, error)
+								: NULL;
 }
 
 static gint64 number(GVariant *state, const char *name)
@@ -206,8 +208,8 @@ static void remove_drafts(const char *directory)
 	}
 }
 
-static void load_each(const char *option, bool (*load)(const char *path, GError **error),
-	const char *below)
+static void load_each(
+	const char *option, bool (*load)(const char *path, GError **error), const char *below)
 {
 	g_autofree char *directory = option_text(option);
 	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);

@@ -1,6 +1,6 @@
 /*
- * What xend must not forget: a file for each domain with its phase, replaced before each step that it describes, and the
- * configurations of managed domains.
+ * What xend must not forget: a file for each domain with its phase, replaced before each step that
+ * it describes, and the configurations of managed domains.
  */
 #ifndef XEND_STATE_H
 #define XEND_STATE_H
@@ -19,8 +19,9 @@ bool managed_save(struct domain *domain, GError **error);
 void managed_remove(struct domain *domain);
 
 /*
- * Puts every domain that a former xend has left behind into the registry: those of state files with phase, id and
- * devices as they were, and managed ones that are halted. Files that make no sense are reported and put aside.
+ * Puts every domain that a former xend has left behind into the registry: those of state files with
+ * phase, id and devices as they were, and managed ones that are halted. Files that make no sense
+ * are reported and put aside.
  */
 void state_load(void);
 

@@ -261,7 +261,8 @@ static gboolean on_watches(int fd, GIOCondition condition, void *data)
 	char **event;
 
 	while ((event = xs_check_watch(watches))) {
-		void (*function)(const char *) = g_hash_table_lookup(functions, event[XS_WATCH_TOKEN]);
+		void (*function)(const char *) =
+			g_hash_table_lookup(functions, event[XS_WATCH_TOKEN]);
 
 		if (function)
 			function(event[XS_WATCH_PATH]);

@@ -349,19 +349,15 @@ int xc_version(xc_interface *xc, unsigned cmd, void *arg, size_t size)
 
 G_DEFINE_QUARK(xg-error-quark, xg_error)
 
-bool xg_kernel_probe(const char *path, struct xg_kernel_info *info, GError **error)
-{
-	if (!access(path, R_OK))
-		return true;
-	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "%s: %s", path, g_strerror(errno));
-	return false;
-}
-
 bool xg_build_pv(xc_interface *xc, const struct xg_pv_config *config, struct xg_pv_result *result,
 	GError **error)
 {
 	struct record record;
 
+	if (access(config->kernel, R_OK)) {
+		g_set_error(error, XG_ERROR, XG_ERROR_FILE, "%s: %s", config->kernel, g_strerror(errno));
+		return false;
+	}
 	if (disturbed("build") || load(config->domid, &record)) {
 		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT, "%s: no kernel", config->kernel);
 		return false;

@@ -71,7 +71,7 @@ def test_create_and_destroy(host):
     (["on_reboot", "coredump-restart"], "on_reboot: 'coredump-restart' is none of"),
     (["cpus", "3-1"], "cpus: '3-1' is no set of CPUs"),
     (["cpus", "9"], "cpus: '9' leaves no CPU of 4"),
-    (["image", ["linux", ["kernel", "/nowhere"]]], "/nowhere"),
+    (["image", ["linux", ["kernel", "/no/such/vmlinuz"]]], "/no/such/vmlinuz"),
     (["image", ["hvm"]], "the type 'hvm' is not supported"),
     (["device", ["vbd", ["uname", "phy:x"], ["dev", "foo"]]], "dev: 'foo' is no name of a disk"),
     (["device", ["vbd", ["uname", "phy:/dev/nowhere"], ["dev", "xvda"]]], "/dev/nowhere: No such file"),

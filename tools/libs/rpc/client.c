@@ -83,12 +83,11 @@ GVariant *xenrpc_call(
 			soup_message_get_reason_phrase(message));
 		return NULL;
 	}
-	return xenrpc_decode_reply(
-		g_bytes_get_data(reply, NULL), g_bytes_get_size(reply), error);
+	return xenrpc_decode_reply(g_bytes_get_data(reply, NULL), g_bytes_get_size(reply), error);
 }
 
-GVariant *xenrpc_callf(struct xenrpc_client *client, GError **error, const char *method,
-	const char *format, ...)
+GVariant *xenrpc_callf(
+	struct xenrpc_client *client, GError **error, const char *method, const char *format, ...)
 {
 	GVariant *params;
 	va_list args;

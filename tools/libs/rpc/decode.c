@@ -7,8 +7,8 @@
 /* Arrays and structs deeper than this are refused. */
 #define MAX_DEPTH 64
 
-G_DEFINE_QUARK(xenrpc-error-quark, xenrpc_error)
-G_DEFINE_QUARK(xenrpc-fault-quark, xenrpc_fault)
+G_DEFINE_QUARK(xenrpc - error - quark, xenrpc_error)
+G_DEFINE_QUARK(xenrpc - fault - quark, xenrpc_fault)
 
 static GVariant *decode_value(xmlNode *node, unsigned int depth, GError **error);
 
@@ -131,8 +131,7 @@ static GVariant *decode_array(xmlNode *array, unsigned int depth, GError **error
 	return g_variant_builder_end(&builder);
 }
 
-static GVariant *decode_member(
-	xmlNode *member, char **name, unsigned int depth, GError **error)
+static GVariant *decode_member(xmlNode *member, char **name, unsigned int depth, GError **error)
 {
 	xmlNode *key = first_child(member), *value = key ? next(key) : NULL;
 
@@ -185,8 +184,8 @@ static GVariant *decode_value(xmlNode *node, unsigned int depth, GError **error)
 /* The document, whose root must be @root; NULL if it is none. Free it with xmlFreeDoc(). */
 static xmlDoc *parse(const char *body, gsize length, const char *root, GError **error)
 {
-	const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-			    XML_PARSE_NOCDATA;
+	const int options =
+		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA;
 	xmlDoc *doc;
 
 	if (length > XENRPC_MAX_BYTES)

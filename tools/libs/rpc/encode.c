@@ -93,8 +93,7 @@ static void encode_typed(GString *out, GVariant *value)
 {
 	switch (g_variant_classify(value)) {
 	case G_VARIANT_CLASS_BOOLEAN:
-		g_string_append_printf(
-			out, "<boolean>%d</boolean>", g_variant_get_boolean(value));
+		g_string_append_printf(out, "<boolean>%d</boolean>", g_variant_get_boolean(value));
 		break;
 	case G_VARIANT_CLASS_BYTE:
 		encode_integer(out, g_variant_get_byte(value));
@@ -188,10 +187,11 @@ char *xenrpc_encode_result(GVariant *value)
 char *xenrpc_encode_fault(const GError *fault)
 {
 	int code = fault->domain == XENRPC_FAULT ? fault->code : XENRPC_FAULT_GENERIC;
-	GString *out = g_string_new("<?xml version=\"1.0\"?>\n<methodResponse>\n<fault><value><struct>");
+	GString *out =
+		g_string_new("<?xml version=\"1.0\"?>\n<methodResponse>\n<fault><value><struct>");
 
-	g_string_append_printf(out,
-		"<member><name>faultCode</name><value><int>%d</int></value></member>", code);
+	g_string_append_printf(
+		out, "<member><name>faultCode</name><value><int>%d</int></value></member>", code);
 	g_string_append(out, "<member><name>faultString</name><value><string>");
 	encode_text(out, fault->message);
 	g_string_append(out, "</string></value></member></struct></value></fault>\n"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(sxp-error-quark, sxp_error)
+G_DEFINE_QUARK(sxp - error - quark, sxp_error)
 
 /* Where the reader stands. */
 struct reader {
@@ -51,7 +51,8 @@ static int read_escape(struct reader *r)
 	}
 	if (c >= '0' && c <= '7') {
 		value = c - '0';
-		for (digits = 1; digits < 3 && r->at < r->end && *r->at >= '0' && *r->at <= '7'; digits++)
+		for (digits = 1; digits < 3 && r->at < r->end && *r->at >= '0' && *r->at <= '7';
+			digits++)
 			value = value * 8 + *r->at++ - '0';
 		return value <= 255 ? value : -1;
 	}

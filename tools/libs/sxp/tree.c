@@ -144,8 +144,8 @@ GVariant *sxp_pair(const char *name, const char *text)
 
 GVariant *sxp_pair_int(const char *name, gint64 value)
 {
-	return sxp_pair_value(name, value == (gint32)value ? g_variant_new_int32(value)
-							   : g_variant_new_int64(value));
+	return sxp_pair_value(name,
+		value == (gint32)value ? g_variant_new_int32(value) : g_variant_new_int64(value));
 }
 
 GVariant *sxp_pair_value(const char *name, GVariant *value)

@@ -1,4 +1,5 @@
-/* The console that every domain has: a ring, which xenconsoled serves. "(console …)" says nothing more. */
+/* The console that every domain has: a ring, which xenconsoled serves. "(console …)" says nothing
+ * more. */
 #include "device.h"
 
 static bool console_parse(struct domain *domain, struct device *device, GError **error)

@@ -72,7 +72,8 @@ static bool plain_number(const char *name, unsigned int *number)
 	bool hex = g_str_has_prefix(name, "0x");
 	guint64 value;
 
-	if (!g_ascii_string_to_unsigned(hex ? name + 2 : name, hex ? 16 : 10, 0, G_MAXUINT32 >> 1, &value, NULL))
+	if (!g_ascii_string_to_unsigned(
+		    hex ? name + 2 : name, hex ? 16 : 10, 0, G_MAXUINT32 >> 1, &value, NULL))
 		return false;
 	*number = value;
 	return true;

@@ -5,15 +5,15 @@
 #include "device.h"
 
 /*
- * The number of a disk of that name in the guest: xvdaN, hdaN, sdaN with an optional "/dev/" before; decimal or
- * hexadecimal numbers. xen-vbd-interface(7) has the scheme.
+ * The number of a disk of that name in the guest: xvdaN, hdaN, sdaN with an optional "/dev/"
+ * before; decimal or hexadecimal numbers. xen-vbd-interface(7) has the scheme.
  */
 bool disk_number(const char *name, unsigned int *number);
 
 struct disk {
 	char *kind; /* of the uname "KIND:PATH" */
 	char *path;
-	char *dev;  /* name in the guest, without "ioemu:" and ":disk" */
+	char *dev; /* name in the guest, without "ioemu:" and ":disk" */
 	bool cdrom;
 	bool write; /* w */
 	bool share; /* r! or w!: without asking who else uses it */
@@ -30,12 +30,14 @@ void disk_nodes(struct device *device, const struct disk *disk, struct store_bat
 	const char *front, const char *back);
 
 /*
- * Refuses a disk that the host has mounted, or another guest uses, if both together can do harm. What it finds stays
- * true while devices are plugged one at a time: the next one sees this one's nodes.
+ * Refuses a disk that the host has mounted, or another guest uses, if both together can do harm.
+ * What it finds stays true while devices are plugged one at a time: the next one sees this one's
+ * nodes.
  */
 bool disk_may_use(const struct disk *disk, const char *own_back, GError **error);
 
-/* A loop device of @path: its file descriptor, which keeps it alive until the back end does, and number. */
+/* A loop device of @path: its file descriptor, which keeps it alive until the back end does, and
+ * number. */
 int loop_create(const char *path, bool write, char **device, GError **error);
 
 bool disk_is_called(struct device *device, const char *name);

@@ -1,4 +1,5 @@
-/* Who uses a disk already: the host by mounting it, other guests by what xenstore says of their back ends. */
+/* Who uses a disk already: the host by mounting it, other guests by what xenstore says of their
+ * back ends. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,8 @@ static bool same(const struct identity *a, const struct identity *b)
 /* The directory in sysfs of the whole disk to which a block device belongs. */
 static char *whole_disk(dev_t device)
 {
-	g_autofree char *link = g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
+	g_autofree char *link =
+		g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
 	g_autofree char *path = realpath(link, NULL), *partition = NULL;
 
 	if (!path)
@@ -47,8 +49,8 @@ static char *whole_disk(dev_t device)
 
 static bool is_partition(dev_t device)
 {
-	g_autofree char *path = g_strdup_printf(
-		"/sys/dev/block/%u:%u/partition", major(device), minor(device));
+	g_autofree char *path =
+		g_strdup_printf("/sys/dev/block/%u:%u/partition", major(device), minor(device));
 
 	return g_file_test(path, G_FILE_TEST_EXISTS);
 }

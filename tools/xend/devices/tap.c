@@ -1,4 +1,5 @@
-/* Disks in image formats: tap:FORMAT:PATH. The back end is a QEMU in domain 0, one for each domain. */
+/* Disks in image formats: tap:FORMAT:PATH. The back end is a QEMU in domain 0, one for each domain.
+ */
 #include <string.h>
 
 #include "disk.h"

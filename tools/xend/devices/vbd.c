@@ -1,4 +1,5 @@
-/* Disks whose back end is the kernel of domain 0: block devices, and files by way of loop devices. */
+/* Disks whose back end is the kernel of domain 0: block devices, and files by way of loop devices.
+ */
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -15,7 +16,8 @@ static bool is_scripted(const struct disk *disk)
 	return !g_str_equal(disk->kind, "phy") && !g_str_equal(disk->kind, "file");
 }
 
-/* "block-KIND" for kinds that are neither devices nor files here: nbd, iscsi, drbd and what others may add. */
+/* "block-KIND" for kinds that are neither devices nor files here: nbd, iscsi, drbd and what others
+ * may add. */
 static char *script_of(const struct disk *disk)
 {
 	return g_strconcat("block-", disk->kind, NULL);
@@ -61,8 +63,8 @@ static bool add_physical(
 		return fail_errno(error, "%s", path), false;
 	if (!S_ISBLK(st.st_mode))
 		return fail(error, "%s is no block device", path), false;
-	store_batch_put(batch, back, "physical-device", "%x:%x", major(st.st_rdev),
-		minor(st.st_rdev));
+	store_batch_put(
+		batch, back, "physical-device", "%x:%x", major(st.st_rdev), minor(st.st_rdev));
 	store_batch_put(batch, back, "hotplug-status", "connected");
 	return true;
 }
@@ -102,7 +104,8 @@ static bool vbd_plug(struct domain *domain, struct device *device, struct store_
 	return true;
 }
 
-static bool run_script(const struct disk *disk, const char *back, const char *action, GError **error)
+static bool run_script(
+	const struct disk *disk, const char *back, const char *action, GError **error)
 {
 	g_autofree char *script = script_of(disk), *path = g_strconcat("XENBUS_PATH=", back, NULL);
 	const char *const environment[] = { path, "XENBUS_TYPE=vbd", "XENBUS_BASE_PATH=backend",

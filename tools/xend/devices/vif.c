@@ -19,7 +19,8 @@ static bool mac_parse(const char *text, guint8 mac[6])
 	if (g_strv_length(parts) != 6)
 		return false;
 	for (int i = 0; i < 6; i++) {
-		if (strlen(parts[i]) > 2 || !g_ascii_string_to_unsigned(parts[i], 16, 0, 255, &byte, NULL))
+		if (strlen(parts[i]) > 2 ||
+			!g_ascii_string_to_unsigned(parts[i], 16, 0, 255, &byte, NULL))
 			return false;
 		mac[i] = byte;
 	}
@@ -81,7 +82,8 @@ static bool complete_id(struct domain *domain, struct device *device, GError **e
 	return true;
 }
 
-/* A number and one of the letters in @units, each worth a factor; without a letter the factor is 1. */
+/* A number and one of the letters in @units, each worth a factor; without a letter the factor is 1.
+ */
 static bool scaled(const char **at, const char *units, const double *factors, double *value)
 {
 	const char *unit;
@@ -172,7 +174,8 @@ static char *bridge_of(struct device *device)
 /* Texts of the configuration that scripts and back ends read from xenstore under the same name. */
 static void copy_texts(struct device *device, struct store_batch *batch, const char *back)
 {
-	static const char *const names[] = { "mac", "ip", "vifname", "model", "type", "accel", "policy" };
+	static const char *const names[] = { "mac", "ip", "vifname", "model", "type", "accel",
+		"policy" };
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *text = device_text(device, names[i]);
@@ -198,12 +201,13 @@ static bool vif_plug(struct domain *domain, struct device *device, struct store_
 	if (bridge)
 		store_batch_put(batch, back, "bridge", "%s", bridge);
 	if (rate && rate_parse(rate, &bytes, &us))
-		store_batch_put(batch, back, "rate", "%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT,
-			bytes, us);
+		store_batch_put(
+			batch, back, "rate", "%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT, bytes, us);
 	return true;
 }
 
-/* As scripts expect it: the interface has the name vifDOMAIN.NUMBER, whatever it will be renamed to. */
+/* As scripts expect it: the interface has the name vifDOMAIN.NUMBER, whatever it will be renamed
+ * to. */
 static bool run_script(struct domain *domain, struct device *device, const char *back,
 	const char *action, unsigned int seconds, GError **error)
 {
@@ -226,7 +230,7 @@ static bool vif_connect(
 		return false;
 	/* With a back end elsewhere, that domain's own scripts do it. */
 	if (device->backend == 0 && !run_script(domain, device, back, "online",
-					option_number("device-create-timeout"), error))
+					    option_number("device-create-timeout"), error))
 		return false;
 	return store_exists("%s", status) || store_write(status, "connected");
 }
