@@ -118,6 +118,33 @@ def test_events_not_read(tmp_path):
         assert len(guest.events(1)) == 1
 
 
+def memory_of(process):
+    """Resident bytes."""
+    with open(f"/proc/{process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def test_events_never_all_read(tmp_path, monkeypatch):
+    """A guest that leaves some of its events unread all the time does not make the daemon grow."""
+    monkeypatch.setenv("ASAN_OPTIONS", "quarantine_size_mb=0:thread_local_quarantine_size_kb=0")
+    with Daemon(tmp_path) as daemon:
+        guest, own = daemon.guest(1), daemon.client()
+        guest.ask("WATCH", "x", "t" * 4000)
+        guest.events(1)
+
+        def pass_on(rounds):
+            for i in range(rounds):
+                own.write("/local/domain/1/x", i)
+                guest.events(1)
+        for i in range(10):
+            own.write("/local/domain/1/x", i)
+        pass_on(100)
+        before = memory_of(daemon.process)
+        pass_on(1000)
+        assert memory_of(daemon.process) - before < 2 << 20
+        assert len(guest.events(10)) == 10
+
+
 def test_flood_is_fair(daemon):
     """A guest that asks without end does not keep another from its answers."""
     flooder, other = daemon.guest(1), daemon.guest(2)

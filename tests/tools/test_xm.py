@@ -1,8 +1,10 @@
 """xm against a xend that is a few lines of Python: what it asks, prints and returns."""
 
+import fcntl
 import os
 import pty
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -12,7 +14,7 @@ import xmlrpc.client
 import pexpect
 import pytest
 
-from programs import BIN, no_domain, run_xm
+from programs import BIN, FakeXend, no_domain, run_xm
 
 OK, FAILED, USAGE, NO_DOMAIN, NO_XEND, CONFIG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -107,6 +109,30 @@ def test_xend_is_not_running(tmp_path):
     result = run_xm("list", XM_SERVER=f"unix:{tmp_path}/none")
     assert result.returncode == NO_XEND and result.stdout == ""
     assert result.stderr.startswith("xm: xend is not running: ") and result.stderr.count("\n") == 1
+
+
+def test_xend_is_starting(tmp_path):
+    """It has its lock and does not listen yet: xm waits for it, and says so on a terminal."""
+    (tmp_path / "run").mkdir()
+    environment = {**os.environ, "XM_SERVER": f"unix:{tmp_path}/run/xmlrpc.sock", "TERM": "xterm"}
+    with open(tmp_path / "run.pid", "w", encoding="ascii") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        silent = subprocess.Popen([BIN / "xm", "domid", "alice"], text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env=environment)
+        child = pexpect.spawn(str(BIN / "xm"), ["domid", "alice"], timeout=20, encoding="utf-8", env=environment)
+        child.expect_exact("Waiting for xend, which is starting ... 1 s")
+        server = FakeXend(tmp_path / "run/xmlrpc.sock")
+        server.answers["xend.domain"] = by_name
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        child.expect_exact("\r\x1b[K3\r\n")
+        assert silent.communicate(timeout=20) == ("3\n", "")
+        # One that ends before it listens is waited for no longer.
+        server.shutdown()
+        server.server_close()
+        silent = subprocess.Popen([BIN / "xm", "domid", "alice"], text=True, stderr=subprocess.PIPE, env=environment)
+        time.sleep(0.3)
+        assert silent.poll() is None
+    assert "xend is not running" in silent.communicate(timeout=20)[1]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root becomes another user")
@@ -417,11 +443,28 @@ def test_progress_on_a_terminal(xend, config):
         return domain("alice", 7)
     xend.answers.update({"xend.domain.create": create, "xend.domain.unpause": None})
     child = pexpect.spawn(str(BIN / "xm"), ["create", str(config)], timeout=20,
-                          env={**os.environ, "XM_SERVER": f"unix:{xend.path}"})
+                          env={**os.environ, "XM_SERVER": f"unix:{xend.path}", "TERM": "xterm"})
     child.expect_exact("Creating alice ... 1 s")
     child.expect_exact("Creating alice ... 2 s")
-    child.expect_exact("Started domain alice (id=7)")
+    child.expect_exact("\r\x1b[KStarted domain alice (id=7)\r\n")
     child.expect(pexpect.EOF)
+    # A line that is too long for the terminal could not be erased.
+    child = pexpect.spawn(str(BIN / "xm"), ["create", str(config)], timeout=20, dimensions=(24, 10),
+                          env={**os.environ, "XM_SERVER": f"unix:{xend.path}", "TERM": "xterm"})
+    child.expect_exact("\rCreating \x1b[K")
+    child.expect_exact("\r\x1b[KStarted domain")
+    child.expect(pexpect.EOF)
+
+
+def test_no_progress_without_a_terminal(xend, config):
+    def create(sxp):
+        time.sleep(1.5)
+        return domain("alice", 7)
+    xend.answers.update({"xend.domain.create": create, "xend.domain.unpause": None})
+    assert xend.xm("create", "-q", config).stderr == ""
+    dumb = pexpect.run(f"{BIN}/xm create -q {config}",
+                       env={**os.environ, "XM_SERVER": f"unix:{xend.path}", "TERM": "dumb"})
+    assert dumb == b""
 
 
 # ---- console ----
@@ -441,7 +484,8 @@ def guest():
 
 def spawn(xend, *arguments):
     return pexpect.spawn(str(BIN / "xm"), list(map(str, arguments)), timeout=20, encoding="utf-8",
-                         env={**os.environ, "XM_SERVER": f"unix:{xend.path}"})
+                         env={**os.environ, "XM_SERVER": f"unix:{xend.path}",
+                              "XENCONSOLED_RUNDIR": os.path.dirname(xend.path)})
 
 
 def console_domain(path):
@@ -463,6 +507,33 @@ def test_console(xend, guest):
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == OK
+
+
+def test_console_by_socket(xend, guest, tmp_path):
+    """Two who look at a console each have a connection of their own; nobody reads the terminal."""
+    master, path = guest
+    xend.answers["xend.domain"] = lambda name: console_domain(path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "7"))
+        listener.listen()
+        listener.settimeout(20)
+        children = [spawn(xend, "console", "alice") for _ in range(2)]
+        connections = [listener.accept()[0] for _ in children]
+    for connection in connections:
+        connection.sendall(b"login: ")
+    os.write(master, b"unseen")
+    for child, name in zip(children, "ab"):
+        child.expect_exact("login: ")
+        child.send(name)
+    assert sorted(connection.recv(1) for connection in connections) == [b"a", b"b"]
+    children[0].send("\x1d")
+    for connection in connections:
+        connection.close()
+    for child in children:
+        child.expect(pexpect.EOF)
+        assert "unseen" not in child.before
+        child.wait()
+        assert child.exitstatus == OK
 
 
 def test_console_of_create_misses_nothing(xend, guest, config):

@@ -13,15 +13,17 @@ rename_vif() {
 	name=$(node vifname)
 	[ -n "$name" ] && [ "$name" != "$vif" ] || return 0
 	ip link show "$name" >/dev/null 2>&1 && die "vifname: there is an interface $name already"
+	xenstore-write "$XENBUS_PATH/renamed" "$name"
 	ip link set "$vif" down
 	ip link set "$vif" name "$name"
 	vif=$name
 }
 
-# The interface under the name it has now.
+# The interface under the name it has now. The configuration's name alone says nothing: where renaming failed, it is
+# another guest's.
 current_vif() {
-	name=$(node vifname)
-	[ -z "$name" ] || ! ip link show "$name" >/dev/null 2>&1 || vif=$name
+	name=$(node renamed)
+	[ -z "$name" ] || there || vif=$name
 }
 
 there() {

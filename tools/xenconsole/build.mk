@@ -1,3 +1,3 @@
-USES := store
+USES := console store
 PACKAGES := glib-2.0
 DEST := $(LIBEXECDIR)/bin

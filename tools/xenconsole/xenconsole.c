@@ -3,23 +3,17 @@
  * several users at once, or else by the pseudo-terminal that xenstore names. CTRL-] leaves.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <glib.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
+#include <xenconsole.h>
 #include <xenstore.h>
 
-#define ESCAPE       0x1d /* CTRL-] */
-#define WAIT_SECONDS 5    /* for a console that is about to come up */
+#define WAIT_SECONDS 5 /* for a console that is about to come up */
 
 static const char usage[] =
 	"usage: xenconsole [-t pv|serial] DOMAIN\n"
@@ -28,37 +22,6 @@ static const char usage[] =
 	"line\n"
 	"  -h, --help       this text\n"
 	"  -V, --version    the version\n";
-
-static struct termios saved;
-static bool raw;
-
-static void restore_terminal(void)
-{
-	if (raw)
-		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
-	raw = false;
-}
-
-static void on_signal(int number)
-{
-	restore_terminal();
-	_exit(128 + number);
-}
-
-static void make_raw(void)
-{
-	struct termios now;
-
-	if (tcgetattr(STDIN_FILENO, &saved))
-		return;
-	now = saved;
-	cfmakeraw(&now);
-	raw = !tcsetattr(STDIN_FILENO, TCSANOW, &now);
-	signal(SIGTERM, on_signal);
-	signal(SIGHUP, on_signal);
-}
-
-/* ---- Finding it ---- */
 
 static char *read_node(struct xs_handle *xs, unsigned domid, const char *name)
 {
@@ -93,23 +56,10 @@ static int find_domain(struct xs_handle *xs, const char *wanted)
 	return xs_is_domain_introduced(xs, domid) ? (int)domid : -1;
 }
 
-static int connect_socket(unsigned domid)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), RUNDIR "/console/%u", domid);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static int open_terminal(struct xs_handle *xs, unsigned domid, const char *node)
 {
 	char *path = read_node(xs, domid, node);
-	int fd = path && *path ? open(path, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+	int fd = path && *path ? console_open_terminal(path) : -1;
 
 	free(path);
 	return fd;
@@ -119,73 +69,13 @@ static int open_terminal(struct xs_handle *xs, unsigned domid, const char *node)
 static int attach(struct xs_handle *xs, unsigned domid, bool serial)
 {
 	for (int tries = WAIT_SECONDS * 10;; tries--) {
-		int fd = serial ? open_terminal(xs, domid, "serial/0/tty") : connect_socket(domid);
+		int fd = serial ? open_terminal(xs, domid, "serial/0/tty") : console_connect(domid);
 
 		if (fd < 0 && !serial)
 			fd = open_terminal(xs, domid, "console/tty");
 		if (fd >= 0 || !tries || !xs_is_domain_introduced(xs, domid))
 			return fd;
 		usleep(100000);
-	}
-}
-
-/* ---- Moving bytes ---- */
-
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0)
-			return false;
-		data += n;
-		len -= n;
-	}
-	return true;
-}
-
-enum outcome { GO_ON, END, LEAVE };
-
-/* From one side to the other, up to its end, or the key that leaves. */
-static enum outcome move(int from, int to, bool keys)
-{
-	char buffer[4096];
-	ssize_t n = read(from, buffer, sizeof(buffer));
-	char *escape;
-
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return GO_ON;
-	if (n <= 0)
-		return END;
-	escape = keys ? memchr(buffer, ESCAPE, n) : NULL;
-	if (!write_all(to, buffer, escape ? escape - buffer : n) || escape)
-		return LEAVE;
-	return GO_ON;
-}
-
-static void relay(int console)
-{
-	struct pollfd fds[] = {
-		{ .fd = console, .events = POLLIN },
-		{ .fd = STDIN_FILENO, .events = POLLIN },
-	};
-
-	for (;;) {
-		enum outcome typed = GO_ON;
-
-		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno != EINTR)
-			return;
-		if (fds[0].revents && move(console, STDOUT_FILENO, false) != GO_ON)
-			return;
-		if (fds[1].revents)
-			typed = move(STDIN_FILENO, console, true);
-		/* The end of a script's input is not the end of the console. */
-		if (typed == LEAVE || (typed == END && isatty(STDIN_FILENO)))
-			return;
-		if (typed == END)
-			fds[1].fd = -1;
 	}
 }
 
@@ -201,6 +91,7 @@ static int run(const char *name, bool serial)
 	domid = find_domain(xs, name);
 	if (domid < 0) {
 		fprintf(stderr, "xenconsole: there is no domain %s\n", name);
+		xs_close(xs);
 		return 1;
 	}
 	console = attach(xs, domid, serial);
@@ -210,11 +101,8 @@ static int run(const char *name, bool serial)
 			serial ? "serial" : "pv");
 		return 1;
 	}
-	make_raw();
-	relay(console);
-	restore_terminal();
-	if (isatty(STDOUT_FILENO))
-		putchar('\n');
+	console_converse(console);
+	close(console);
 	return 0;
 }
 

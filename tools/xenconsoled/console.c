@@ -376,10 +376,11 @@ void console_update(uint32_t domid)
 	con->ring_ref = ring_ref;
 	if (!link_port(con))
 		return;
-	if (con->terminal < 0)
-		open_terminal(con);
+	/* Who reads of the terminal in xenstore can rely on the socket. */
 	if (con->listener < 0)
 		open_socket(con);
+	if (con->terminal < 0)
+		open_terminal(con);
 	serve(con);
 }
 

@@ -1,20 +1,50 @@
 #include "bootloader.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "hotplug.h"
 #include "log.h"
 #include "options.h"
 #include "sxp.h"
 
+/* Boot loaders run without asking the user. Reading a large RAM disk may take a while. */
+#define SECONDS 300
+
+static char *boot_dir(void)
+{
+	return g_build_filename(run_dir(), "boot", NULL);
+}
+
+static void remove_directory(const char *path)
+{
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *below = g_build_filename(path, name, NULL);
+
+		if (unlink(below) && errno == EISDIR)
+			remove_directory(below);
+	}
+	rmdir(path);
+}
+
+void boot_files_sweep(void)
+{
+	g_autofree char *path = boot_dir();
+
+	remove_directory(path);
+}
+
 void boot_files_clear(struct boot_files *files)
 {
-	if (files->temporary && files->kernel)
-		unlink(files->kernel);
-	if (files->temporary && files->ramdisk)
-		unlink(files->ramdisk);
+	if (files->directory)
+		remove_directory(files->directory);
+	g_clear_pointer(&files->directory, g_free);
 	g_clear_pointer(&files->kernel, g_free);
 	g_clear_pointer(&files->ramdisk, g_free);
 	g_clear_pointer(&files->args, g_free);
@@ -27,7 +57,10 @@ static char *first_disk(const struct config *config)
 	for (unsigned int i = 0; i < config->devices->len; i++) {
 		struct device_config *device = config->devices->pdata[i];
 		g_autofree char *uname = sxp_child_text(device->sxp, "uname");
-		const char *path = uname ? strrchr(uname, ':') : NULL;
+		/* Behind the kinds of "tap:"; colons in the path itself are its own. */
+		const char *tap =
+			uname && g_str_has_prefix(uname, "tap") ? strstr(uname, ":/") : NULL;
+		const char *path = tap ? tap : uname ? strchr(uname, ':') : NULL;
 
 		if (!path || !(g_str_equal(device->class, "vbd") ||
 				     g_str_has_prefix(device->class, "tap")))
@@ -62,53 +95,99 @@ static bool add_arguments(GPtrArray *argv, const struct config *config, GError *
 	return true;
 }
 
-/* Runs the boot loader on the disk; returns what it prints, "(linux (kernel …) (ramdisk …) (args
- * …))". */
-static char *run(const struct config *config, const char *disk, GError **error)
+static GPtrArray *command(
+	const struct config *config, const char *disk, const char *directory, GError **error)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GSubprocess) process = NULL;
-	g_autofree char *program = find_program(config->bootloader), *output = NULL, *errors = NULL;
+	char *program = find_program(config->bootloader);
 
 	if (!program)
-		return fail(error, "bootloader: there is no program %s", config->bootloader), NULL;
-	g_ptr_array_add(argv, g_strdup(program));
+		return fail(error, "there is no program %s", config->bootloader), NULL;
+	g_ptr_array_add(argv, program);
 	g_ptr_array_add(argv, g_strdup("-q"));
-	g_ptr_array_add(argv, g_strdup_printf("--output-directory=%s", run_dir()));
+	g_ptr_array_add(argv, g_strdup_printf("--output-directory=%s", directory));
 	if (!add_arguments(argv, config, error))
 		return NULL;
 	g_ptr_array_add(argv, g_strdup(disk));
 	g_ptr_array_add(argv, NULL);
-	process = g_subprocess_newv((const char *const *)argv->pdata,
-		G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, error);
-	if (!process ||
-		!g_subprocess_communicate_utf8(process, NULL, NULL, &output, &errors, error))
-		return NULL;
-	if (g_subprocess_get_successful(process))
-		return g_steal_pointer(&output);
-	g_strdelimit(g_strstrip(errors), "\n", ' ');
-	return fail(error, "bootloader: %s failed: %s", config->bootloader, errors), NULL;
+	return g_steal_pointer(&argv);
 }
 
-static bool from_bootloader(const struct config *config, struct boot_files *files, GError **error)
+/* What the boot loader prints, "(linux (kernel …) (ramdisk …) (args …))". */
+static char *run_command(GPtrArray *argv, int output, int errors, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *said = NULL;
+	const char *name = argv->pdata[0];
+	bool late;
+
+	if (program_run(
+		    (const char *const *)argv->pdata, NULL, output, errors, SECONDS, &late, &cause))
+		return program_text(output);
+	if (cause)
+		return g_propagate_error(error, g_steal_pointer(&cause)), NULL;
+	if (late)
+		return fail(error, "%s did not end within %u seconds", name, SECONDS), NULL;
+	said = program_text(errors);
+	g_strdelimit(g_strstrip(said), "\n", ' ');
+	return fail(error, "%s failed: %s", name, said), NULL;
+}
+
+static char *run(
+	const struct config *config, const char *disk, const char *directory, GError **error)
+{
+	g_autoptr(GPtrArray) argv = command(config, disk, directory, error);
+	int output = argv ? program_output(error) : -1;
+	int errors = output >= 0 ? program_output(error) : -1;
+	char *text = errors >= 0 ? run_command(argv, output, errors, error) : NULL;
+
+	if (output >= 0)
+		close(output);
+	if (errors >= 0)
+		close(errors);
+	return text;
+}
+
+static bool read_files(const struct config *config, struct boot_files *files, GError **error)
 {
 	g_autofree char *disk = first_disk(config), *text = NULL, *args = NULL, *own = NULL;
 	g_autoptr(GVariant) sxp = NULL;
 
 	if (!disk)
-		return fail(error, "bootloader: the domain has no disk"), false;
-	text = run(config, disk, error);
+		return fail(error, "the domain has no disk"), false;
+	text = run(config, disk, files->directory, error);
 	sxp = text ? sxp_parse(text, -1, error) : NULL;
 	if (!sxp)
-		return g_prefix_error(error, "bootloader: "), false;
-	files->temporary = true;
+		return false;
 	files->kernel = sxp_child_text(sxp, "kernel");
 	files->ramdisk = sxp_child_text(sxp, "ramdisk");
 	args = sxp_child_text(sxp, "args");
 	own = config_kernel_args(config);
 	files->args = g_strstrip(g_strjoin(" ", args ? args : "", own, NULL));
 	if (!files->kernel)
-		return fail(error, "bootloader: %s names no kernel", config->bootloader), false;
+		return fail(error, "%s names no kernel", config->bootloader), false;
+	return true;
+}
+
+static bool from_bootloader(const struct config *config, struct boot_files *files, GError **error)
+{
+	g_autofree char *base = boot_dir();
+
+	files->directory = g_build_filename(base, config->uuid, NULL);
+	if (g_mkdir_with_parents(files->directory, 0700))
+		fail_errno(error, "cannot make %s", files->directory);
+	else if (read_files(config, files, error))
+		return true;
+	boot_files_clear(files);
+	g_prefix_error(error, "bootloader: ");
+	return false;
+}
+
+/* Before the domain gets memory for which domain 0 may have to give its own. */
+static bool readable(const char *path, GError **error)
+{
+	if (path && access(path, R_OK))
+		return fail_errno(error, "image: %s", path), false;
 	return true;
 }
 
@@ -121,5 +200,8 @@ bool boot_files_find(const struct config *config, struct boot_files *files, GErr
 		return fail(error, "image: there is neither a kernel nor a bootloader"), false;
 	files->ramdisk = config_ramdisk(config);
 	files->args = config_kernel_args(config);
-	return true;
+	if (readable(files->kernel, error) && readable(files->ramdisk, error))
+		return true;
+	boot_files_clear(files);
+	return false;
 }

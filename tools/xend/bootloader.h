@@ -7,11 +7,14 @@
 
 struct boot_files {
 	char *kernel, *ramdisk, *args;
-	/* Copies made by the boot loader, which go away when they have been loaded. */
-	bool temporary;
+	/* Of copies made by the boot loader, which go away when they have been loaded; or NULL. */
+	char *directory;
 };
 
 bool boot_files_find(const struct config *config, struct boot_files *files, GError **error);
 void boot_files_clear(struct boot_files *files);
+
+/* Removes what a former xend has left. */
+void boot_files_sweep(void);
 
 #endif

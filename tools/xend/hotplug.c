@@ -52,22 +52,6 @@ char **script_command(const char *command)
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
-/* Output goes to @output, not a pipe: what a script leaves running must not make us wait. */
-static GSubprocess *start(char **argv, const char *const *environment, int output, GError **error)
-{
-	g_autoptr(GSubprocessLauncher) launcher =
-		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDERR_MERGE);
-
-	g_subprocess_launcher_set_child_setup(launcher, new_session, NULL, NULL);
-	g_subprocess_launcher_take_stdout_fd(launcher, output);
-	for (; environment && *environment; environment++) {
-		g_auto(GStrv) parts = g_strsplit(*environment, "=", 2);
-
-		g_subprocess_launcher_setenv(launcher, parts[0], parts[1], TRUE);
-	}
-	return g_subprocess_launcher_spawnv(launcher, (const char *const *)argv, error);
-}
-
 /* Waits for the end, or brings it about; true in the latter case. */
 static bool wait_for(GSubprocess *process, unsigned int seconds)
 {
@@ -92,15 +76,60 @@ static bool wait_for(GSubprocess *process, unsigned int seconds)
 	return late;
 }
 
+static GSubprocess *start(const char *const *argv, const char *const *environment, int output,
+	int errors, GError **error)
+{
+	GSubprocessFlags flags =
+		errors < 0 ? G_SUBPROCESS_FLAGS_STDERR_MERGE : G_SUBPROCESS_FLAGS_NONE;
+	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(flags);
+
+	g_subprocess_launcher_set_child_setup(launcher, new_session, NULL, NULL);
+	g_subprocess_launcher_take_stdout_fd(launcher, fcntl(output, F_DUPFD_CLOEXEC, 0));
+	if (errors >= 0)
+		g_subprocess_launcher_take_stderr_fd(launcher, fcntl(errors, F_DUPFD_CLOEXEC, 0));
+	for (; environment && *environment; environment++) {
+		g_auto(GStrv) parts = g_strsplit(*environment, "=", 2);
+
+		g_subprocess_launcher_setenv(launcher, parts[0], parts[1], TRUE);
+	}
+	return g_subprocess_launcher_spawnv(launcher, argv, error);
+}
+
+int program_output(GError **error)
+{
+	int fd = memfd_create("output", MFD_CLOEXEC);
+
+	if (fd < 0)
+		fail_errno(error, "no memory for a program's output");
+	return fd;
+}
+
+char *program_text(int output)
+{
+	char *text = g_malloc0(MAX_OUTPUT + 1);
+
+	if (pread(output, text, MAX_OUTPUT, 0) < 0)
+		*text = 0;
+	return text;
+}
+
+bool program_run(const char *const *argv, const char *const *environment, int output, int errors,
+	unsigned int seconds, bool *late, GError **error)
+{
+	g_autoptr(GSubprocess) process = start(argv, environment, output, errors, error);
+
+	*late = process && wait_for(process, seconds);
+	if (!process)
+		return g_prefix_error(error, "cannot run %s: ", argv[0]), false;
+	return !*late && g_subprocess_get_successful(process);
+}
+
 /* Logs what the script has printed; returns its last line. */
 static char *collect(int output, const char *name)
 {
-	g_autofree char *text = g_malloc0(MAX_OUTPUT + 1), *last = g_strdup("");
-	g_auto(GStrv) lines = NULL;
+	g_autofree char *text = program_text(output), *last = g_strdup("");
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
-	if (pread(output, text, MAX_OUTPUT, 0) <= 0)
-		return g_steal_pointer(&last);
-	lines = g_strsplit(text, "\n", -1);
 	for (char **line = lines; *line; line++) {
 		g_autofree char *valid = g_utf8_make_valid(g_strstrip(*line), -1);
 
@@ -113,47 +142,41 @@ static char *collect(int output, const char *name)
 	return g_steal_pointer(&last);
 }
 
-static bool finish(GSubprocess *process, const char *name, const char *action, const char *back,
-	const char *last, bool late, unsigned int seconds, GError **error)
-{
-	g_autofree char *reason = NULL;
-
-	if (late)
-		return fail(error, "%s %s did not end within %u seconds", name, action, seconds),
-		       false;
-	if (g_subprocess_get_successful(process))
-		return true;
-	if (back)
-		reason = store_read("%s/hotplug-error", back);
-	if (!reason && *last)
-		reason = g_strdup(last);
-	fail(error, "%s %s failed%s%s", name, action, reason ? ": " : "", reason ? reason : "");
-	return false;
-}
-
 bool script_run(const char *command, const char *action, const char *const *environment,
 	const char *back, unsigned int seconds, GError **error)
 {
 	g_auto(GStrv) argv = script_command(command);
 	unsigned int n = g_strv_length(argv);
-	g_autofree char *name = n ? g_path_get_basename(argv[0]) : NULL, *last = NULL;
-	g_autoptr(GSubprocess) process = NULL;
-	int output = n ? memfd_create("output", MFD_CLOEXEC) : -1;
-	bool late;
+	g_autofree char *name = n ? g_path_get_basename(argv[0]) : NULL, *last = NULL,
+			*reason = NULL;
+	g_autoptr(GError) cause = NULL;
+	bool late, done;
+	int output;
 
 	if (!n)
 		return fail(error, "a script without a name"), false;
+	output = program_output(error);
 	if (output < 0)
-		return fail_errno(error, "cannot run %s", argv[0]), false;
+		return false;
 	argv = g_renew(char *, argv, n + 2);
 	argv[n] = g_strdup(action);
 	argv[n + 1] = NULL;
 	log_debug("running %s %s for %s", argv[0], action, back ? back : "the host");
-	process = start(argv, environment, fcntl(output, F_DUPFD_CLOEXEC, 0), error);
-	late = process && wait_for(process, seconds);
-	last = process ? collect(output, name) : NULL;
+	done = program_run(
+		(const char *const *)argv, environment, output, -1, seconds, &late, &cause);
+	last = collect(output, name);
 	close(output);
-	if (!process)
-		return g_prefix_error(error, "cannot run %s: ", argv[0]), false;
-	return finish(process, name, action, back, last, late, seconds, error);
+	if (done)
+		return true;
+	if (cause)
+		return g_propagate_error(error, g_steal_pointer(&cause)), false;
+	if (late)
+		return fail(error, "%s %s did not end within %u seconds", name, action, seconds),
+		       false;
+	reason = back ? store_read("%s/hotplug-error", back) : NULL;
+	if (!reason && *last)
+		reason = g_steal_pointer(&last);
+	return fail(error, "%s %s failed%s%s", name, action, reason ? ": " : "",
+		       reason ? reason : ""),
+	       false;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <uuid.h>
 
+#include "bootloader.h"
 #include "build.h"
 #include "device.h"
 #include "error.h"
@@ -64,6 +65,7 @@ void recover_all(void)
 {
 	g_autoptr(GPtrArray) all = NULL;
 
+	boot_files_sweep();
 	state_load();
 	all = domain_all();
 	for (unsigned int i = 0; i < all->len; i++) {

@@ -94,3 +94,11 @@ size_t domain_path(unsigned domid, char *path)
 {
 	return snprintf(path, DOMAIN_PATH_ROOM, "/local/domain/%u", domid);
 }
+
+void bytes_forget(GByteArray *bytes, size_t *first)
+{
+	if (!*first || *first < bytes->len / 2)
+		return;
+	g_byte_array_remove_range(bytes, 0, *first);
+	*first = 0;
+}

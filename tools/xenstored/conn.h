@@ -61,6 +61,12 @@ void conn_event(struct conn *conn, const char *path, const char *token);
 /** As conn_event(), after the reply to the request being carried out. */
 void conn_after_reply(struct conn *conn, const char *path, const char *token);
 
+/**
+ * Drops what lies before `*first` in a queue of bytes when that is half of it or more: one that is
+ * never quite empty would else grow for ever.
+ */
+void bytes_forget(GByteArray *bytes, size_t *first);
+
 /** Carries out one request, of which all is there and a NUL behind it, and sends the reply and all
  * events. */
 void request_run(struct conn *conn, const struct xsd_sockmsg *head, char *data);

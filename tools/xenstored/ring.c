@@ -285,6 +285,7 @@ static void ring_send(
 		drop_event(ring);
 		return;
 	}
+	bytes_forget(ring->events, &ring->first);
 	g_byte_array_append(ring->events, (const guint8 *)head, sizeof(*head));
 	g_byte_array_append(ring->events, data, head->len);
 	conn_wake(conn);

@@ -117,6 +117,7 @@ static void client_send(
 		drop(client);
 		return;
 	}
+	bytes_forget(client->out, &client->sent);
 	g_byte_array_append(client->out, (const guint8 *)head, sizeof(*head));
 	g_byte_array_append(client->out, data, head->len);
 	if (!client->dirty) {

@@ -1,3 +1,3 @@
-USES := conf rpc sxp
+USES := console conf rpc sxp
 PACKAGES := json-glib-1.0
 DEST := $(SBINDIR)

@@ -1,12 +1,22 @@
 /* Calls to xend, and reading of what it tells. */
 #include "xm.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
 #include <unistd.h>
+
+/* How long a xend that starts may take until it listens. */
+#define START_SECONDS 60
+
+volatile bool interrupted;
 
 static int failure;
 static const char *activity;
@@ -19,6 +29,28 @@ struct progress {
 	bool done;
 };
 
+/* Standard error is a terminal that can erase a line, and it is ours: not that of a job in the
+ * background. */
+static bool can_show(void)
+{
+	const char *term = getenv("TERM");
+	pid_t group = isatty(STDERR_FILENO) ? tcgetpgrp(STDERR_FILENO) : 0;
+
+	return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") &&
+	       (group < 0 || group == getpgrp());
+}
+
+/* One line and no more, so that it can be erased. */
+static void show_seconds(int seconds)
+{
+	g_autofree char *text =
+		g_strdup_printf("%s ... %d s", activity ?: "Waiting for xend", seconds);
+	struct winsize size;
+	int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
+
+	fprintf(stderr, "\r%.*s\033[K", width - 1, text);
+}
+
 static void *show_progress(void *data)
 {
 	struct progress *progress = data;
@@ -29,9 +61,7 @@ static void *show_progress(void *data)
 	while (!progress->done) {
 		if (g_cond_wait_until(&progress->changed, &progress->lock, next))
 			continue;
-		fprintf(stderr, "\r%s ... %d s", activity ?: "Waiting for xend",
-			(int)((next - begin) / G_USEC_PER_SEC));
-		fflush(stderr);
+		show_seconds((next - begin) / G_USEC_PER_SEC);
 		shown = true;
 		next += G_USEC_PER_SEC;
 	}
@@ -46,7 +76,7 @@ static void progress_begin(struct progress *progress)
 	sigset_t all, old;
 
 	memset(progress, 0, sizeof(*progress));
-	if (!isatty(STDERR_FILENO))
+	if (!can_show())
 		return;
 	g_mutex_init(&progress->lock);
 	g_cond_init(&progress->changed);
@@ -82,18 +112,72 @@ const char *xm_server(void)
 	return server && *server ? server : "unix:/run/xend/xmlrpc.sock";
 }
 
+/* The path of xend's socket; NULL when it is called by TCP. */
+static const char *socket_path(void)
+{
+	const char *server = xm_server();
+
+	return g_str_has_prefix(server, "unix:") ? server + strlen("unix:") : NULL;
+}
+
+static bool xend_listens(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool listens;
+
+	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+	listens = fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address));
+	if (fd >= 0)
+		close(fd);
+	return listens;
+}
+
+/* xend holds a lock from its first moment on; its file is beside the socket's directory. */
+static bool xend_lives(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	g_autofree char *directory = g_path_get_dirname(path);
+	g_autofree char *file = g_strconcat(directory, ".pid", NULL);
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	bool lives = fd >= 0 && !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
+
+	if (fd >= 0)
+		close(fd);
+	return lives;
+}
+
+/* At the machine's start xend first sees to its daemons, network and domains. */
+static void wait_for_start(void)
+{
+	gint64 end = g_get_monotonic_time() + START_SECONDS * G_USEC_PER_SEC;
+	const char *path = socket_path(), *other = activity;
+	struct progress progress;
+
+	if (!path || xend_listens(path) || !xend_lives(path))
+		return;
+	activity = "Waiting for xend, which is starting";
+	progress_begin(&progress);
+	while (!interrupted && xend_lives(path) && !xend_listens(path) &&
+		g_get_monotonic_time() < end)
+		g_usleep(G_USEC_PER_SEC / 10);
+	progress_end(&progress);
+	activity = other;
+}
+
 /* Says why a socket cannot be used in terms of what the user can do. */
 static void explain(GError **error)
 {
-	const char *server = xm_server(), *path = server + strlen("unix:");
+	const char *path = socket_path();
 
-	if (!error || !g_error_matches(*error, XENRPC_ERROR, XENRPC_ERROR_CONNECT) ||
-		!g_str_has_prefix(server, "unix:"))
+	if (!error || !path || !g_error_matches(*error, XENRPC_ERROR, XENRPC_ERROR_CONNECT))
 		return;
-	if (!access(path, R_OK | W_OK))
-		g_prefix_error(error, "xend does not answer: ");
-	else if (errno == EACCES && geteuid())
+	if (access(path, R_OK | W_OK) && errno == EACCES && geteuid())
 		g_prefix_error(error, "only root may use xm: ");
+	else if (xend_listens(path))
+		g_prefix_error(error, "xend does not answer: ");
+	else if (xend_lives(path))
+		g_prefix_error(error, "xend is still starting, see xend.log: ");
 	else
 		g_prefix_error(error, "xend is not running: ");
 }
@@ -105,8 +189,10 @@ GVariant *xm_try(const char *method, GVariant *params, GError **error)
 	struct progress progress;
 	GVariant *result;
 
-	if (!client)
+	if (!client) {
+		wait_for_start();
 		client = xenrpc_client_new(xm_server(), error);
+	}
 	if (!client)
 		return NULL;
 	progress_begin(&progress);
@@ -188,7 +274,6 @@ bool parse_memory(const char *text, gint64 *mib)
 	return true;
 }
 
-volatile bool interrupted;
 static struct sigaction before;
 
 static void on_interrupt(int signal)

@@ -162,8 +162,7 @@ def test_managed(host):
     assert child(host.server.xend.domain("alice"), "memory") == 96
     host.kill()
     host.start()
-    wait_until(lambda: host.domid("alice"))
-    assert host.store.read(f"/local/domain/{host.domid('alice')}/memory/target") == str(96 << 10)
+    wait_until(lambda: host.store.read(f"/local/domain/{host.domid('alice')}/memory/target") == str(96 << 10))
     host.call.destroy("alice")
     host.call.delete("alice")
     assert host.names() == ["Domain-0"] and list((host.directory / "domains").iterdir()) == []
@@ -338,6 +337,38 @@ def test_kernel_arguments(host):
         "ip=10.0.0.2:10.0.0.3:10.0.0.1:255.0.0.0:alice:eth0:off root=/dev/nfs nfsroot=10.0.0.3:/srv 4")
 
 
+def test_bootloader(host, tmp_path):
+    """It gets the disk's path, whatever is in it, and a directory, of which nothing stays."""
+    loader = tmp_path / "loader"
+    loader.write_text(f"""#!/bin/sh
+echo "$@" >{tmp_path}/arguments
+directory=${{2#*=}}
+cp {host.kernel} "$directory/boot_kernel.1"
+[ ! -e {tmp_path}/fails ] || {{ echo "no menu
+on it" >&2; exit 1; }}
+echo "(linux (kernel $directory/boot_kernel.1) (args 'root=/dev/xvda ro'))"
+""")
+    loader.chmod(0o755)
+    image = tmp_path / "a:b"
+    image.write_bytes(bytes(4096))
+    wanted = ["vm", ["name", "alice"], ["memory", 32], ["bootloader", str(loader)], ["image", ["linux", ["extra", "4"]]],
+              ["device", ["tap", ["uname", f"tap:aio:{image}"], ["dev", "xvda"], ["mode", "w"]]]]
+    boot = host.directory / "run/boot"
+    (tmp_path / "fails").touch()
+    assert f"bootloader: {loader} failed: no menu on it" in fault(host.call.create, wanted).faultString
+    assert list(boot.iterdir()) == [] and host.leftovers() == []
+    (tmp_path / "fails").unlink()
+    no_qemu()
+    uuid = child(host.call.create(wanted), "uuid")
+    assert (tmp_path / "arguments").read_text().split()[-1] == str(image)
+    assert host.store.read(f"/vm/{uuid}/name") == "alice" and list(boot.iterdir()) == []
+    host.kill()
+    (boot / "killed").mkdir()
+    (boot / "killed/boot_kernel.2").touch()
+    host.start()
+    assert not boot.exists()
+
+
 def test_memory_of_domain_zero(tmp_path):
     host = Host(tmp_path, "(dom0-min-mem 900)")
     (host.fake / "dom0").write_text(str(1 << 20))
@@ -352,7 +383,7 @@ def test_memory_of_domain_zero(tmp_path):
         def balloon():
             target = host.store.read("/local/domain/0/memory/target")
             (host.fake / "dom0").write_text(target)
-            return host.names() == ["Domain-0", "alice"] and host.domid()
+            return process.poll() is not None
 
         server = host.server
         process = subprocess.Popen(["/usr/bin/python3", "-c", f"""
@@ -362,7 +393,7 @@ import xmlrpc.client
 xmlrpc.client.ServerProxy('http://x/RPC2', UnixTransport({str(host.socket)!r})).xend.domain.create({host.vm()!r})
 """])
         wait_until(balloon)
-        assert process.wait(10) == 0 and server.xend.domains(False)
+        assert process.returncode == 0 and server.xend.domains(False) == ["Domain-0", "alice"]
         assert int(host.store.read("/local/domain/0/memory/target")) == (1 << 20) - (50 << 10)
     finally:
         host.close()
