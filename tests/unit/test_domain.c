@@ -77,7 +77,9 @@ START_TEST(list_and_references)
 	ck_assert_int_eq(domain_kill(c), -EINVAL); /* current */
 	stop(b);
 	test_relinquish = 2;
+	b->outstanding_pages = 5; /* nobody else could have them */
 	ck_assert_int_eq(domain_kill(b), -ERESTART);
+	ck_assert_uint_eq(b->outstanding_pages, 0);
 	ck_assert_int_eq(b->is_dying, DOMDYING_dying);
 	ck_assert_int_eq(domain_kill(b), -ERESTART);
 	ck_assert_int_eq(domain_kill(b), 0);
