@@ -324,6 +324,7 @@ int domain_kill(struct domain *d)
 		d->is_dying = DOMDYING_dying;
 		spin_unlock(&d->domain_lock);
 		stop_timers(d);
+		(void)domain_set_outstanding_pages(d, 0); /* giving up a claim cannot fail */
 	}
 	/* Each of these goes on where it was preempted, and has nothing to do the second time. */
 	rc = evtchn_destroy(d);

@@ -103,21 +103,20 @@ static long op_register_runstate(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) ar
 
 /* --- Timers ----------------------------------------------------------------------------------- */
 
+/*
+ * v may be running elsewhere, and cannot be stopped for this: two vCPUs that did so to each other would
+ * wait for ever. A tick that comes meanwhile goes by the old period or the new; the next by the new.
+ */
 static long set_period(struct vcpu *v, s_time_t period)
 {
 	s_time_t now = NOW();
 
-	/*
-	 * v may be running, and must not be paused for the change: it may be about to do the same to
-	 * us, and we would wait for each other. vcpu_periodic_timer_work() sees the new period.
-	 */
+	stop_timer(&v->periodic_timer);
 	WRITE_ONCE(v->periodic_last_event, now);
 	WRITE_ONCE(v->periodic_period, period);
-	smp_mb();
-	if (period)
+	smp_mb(); /* whoever switches to v says so, and then looks at the period */
+	if (period && READ_ONCE(v->is_running))
 		set_timer(&v->periodic_timer, now + period);
-	else
-		stop_timer(&v->periodic_timer);
 	return 0;
 }
 

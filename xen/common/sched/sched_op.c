@@ -15,9 +15,8 @@ static void periodic_timer_fn(void *data)
 {
 	struct vcpu *v = data;
 
-	/* An idle vCPU sleeps through its ticks; another one may have set it a period meanwhile. */
-	if (READ_ONCE(v->is_running))
-		vcpu_periodic_timer_work(v);
+	/* Only running vCPUs have it armed; an idle one sleeps through its ticks. */
+	vcpu_periodic_timer_work(v);
 }
 
 static void singleshot_timer_fn(void *data)
@@ -64,23 +63,19 @@ void vcpu_timers_migrate(struct vcpu *v, unsigned int cpu)
 
 void vcpu_periodic_timer_work(struct vcpu *v)
 {
-	s_time_t period = READ_ONCE(v->periodic_period), now = NOW(), last, again;
+	s_time_t period = READ_ONCE(v->periodic_period), now = NOW(), last, since;
 
-	while (period) {
-		last = READ_ONCE(v->periodic_last_event);
-		if (now - last >= period) {
-			send_guest_vcpu_virq(v, VIRQ_TIMER);
-			last = now - (now - last) % period;
-			WRITE_ONCE(v->periodic_last_event, last);
-		}
-		set_timer(&v->periodic_timer, last + period);
-		/* Another vCPU may have set another period before the timer was set to this one. */
-		smp_mb();
-		again = READ_ONCE(v->periodic_period);
-		if (again == period)
-			return;
-		period = again;
+	/* A timer set while v was being switched from ends here. */
+	if (!period || !READ_ONCE(v->is_running))
+		return;
+	last = READ_ONCE(v->periodic_last_event);
+	since = now - last;
+	if (since >= period) {
+		send_guest_vcpu_virq(v, VIRQ_TIMER);
+		last = now - since % period;
+		WRITE_ONCE(v->periodic_last_event, last);
 	}
+	set_timer(&v->periodic_timer, last + period);
 }
 
 long do_set_timer_op(s_time_t timeout)
