@@ -147,6 +147,38 @@ START_TEST(test_log_troubles)
 }
 END_TEST
 
+/* A guest that writes without end fills no more of the disk than two files. */
+START_TEST(test_log_turns_over)
+{
+	g_autofree char *dir = g_dir_make_tmp("xenith-log-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "guest.log", NULL);
+	g_autofree char *old = g_build_filename(dir, "guest.log.1", NULL);
+	g_autofree char *text = NULL;
+	static char block[1 << 20];
+	struct log *log;
+	GStatBuf st;
+
+	options.log_dir = dir;
+	memset(block, 'a', sizeof(block));
+	for (int i = 0; i < 40; i++) {
+		/* The size counts that the file has already. */
+		log = log_open("guest", false);
+		log_write(log, block, sizeof(block));
+		log_close(log);
+	}
+	log = log_open("guest", false);
+	log_write(log, "last", 4);
+	log_close(log);
+	ck_assert_int_eq(g_stat(old, &st), 0);
+	ck_assert_int_eq(st.st_size, 16 << 20);
+	ck_assert_int_eq(g_stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, (8 << 20) + 4);
+	g_unlink(path);
+	g_unlink(old);
+	ck_assert_int_eq(g_rmdir(dir), 0);
+}
+END_TEST
+
 /* ---- Viewers ---- */
 
 static GString *typed;
@@ -330,6 +362,7 @@ int main(void)
 	tcase_add_test(tc, test_history_limit_changes);
 	tcase_add_test(tc, test_log);
 	tcase_add_test(tc, test_log_troubles);
+	tcase_add_test(tc, test_log_turns_over);
 	tcase_add_test(tc, test_viewers);
 	tcase_add_test(tc, test_slow_viewer);
 	tcase_add_test(tc, test_typing);

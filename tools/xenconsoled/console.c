@@ -22,6 +22,8 @@
 /* A guest's share: this many bytes in each tick. What is more waits in its ring, and it with it. */
 #define TICK_MS 100
 #define SHARE   (64 * 1024)
+/* An event costs as much of it, or a guest could keep us busy with nothing but events. */
+#define EVENT_COST 64
 
 /* How long the viewers of a dead domain may take to see its last words. */
 #define LINGER_TICKS     50
@@ -110,7 +112,7 @@ static void serve(struct console *con)
 	if (take_output(con))
 		xenevtchn_notify(events, con->local);
 	viewer_wake_all(&con->host);
-	con->waiting = more_output(con) && !room(con);
+	con->waiting = con->served >= SHARE || (more_output(con) && !room(con));
 	if (con->waiting && !tick)
 		tick = g_timeout_add(TICK_MS, on_tick, NULL);
 	if (!con->waiting)
@@ -149,6 +151,7 @@ void console_event(evtchn_port_t port)
 	/* Shares are counted by ticks, so one must come. */
 	if (!tick)
 		tick = g_timeout_add(TICK_MS, on_tick, NULL);
+	con->served += EVENT_COST;
 	serve(con);
 }
 

@@ -3,27 +3,47 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+/* A guest may write without end: what is older than the last two times this much is forgotten. */
+#define MAX_SIZE (16 << 20)
+
 struct log {
 	int fd;
+	off_t size;
 	char *path;
 	bool stamp;
 	bool in_line;    /* the last byte written was no newline */
 	bool complained; /* of the disk */
 };
 
-static int open_file(const char *path)
+static void open_file(struct log *log)
 {
-	/* A name may come from a guest's configuration: never through a link. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	struct stat st;
 
-	if (fd < 0)
-		complain("log %s: %s", path, g_strerror(errno));
-	return fd;
+	/* A name may come from a guest's configuration: never through a link. */
+	log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (log->fd < 0)
+		complain("log %s: %s", log->path, g_strerror(errno));
+	log->size = log->fd >= 0 && !fstat(log->fd, &st) ? st.st_size : 0;
+}
+
+/* The file becomes NAME.log.1, in place of the one before it. */
+static void turn_over(struct log *log)
+{
+	g_autofree char *old = g_strconcat(log->path, ".1", NULL);
+
+	if (rename(log->path, old)) {
+		complain("log %s: %s", old, g_strerror(errno));
+		log->size = 0;
+		return;
+	}
+	close(log->fd);
+	open_file(log);
 }
 
 struct log *log_open(const char *name, bool stamp)
@@ -37,7 +57,7 @@ struct log *log_open(const char *name, bool stamp)
 	log = g_new0(struct log, 1);
 	log->path = g_build_filename(options.log_dir, file, NULL);
 	log->stamp = stamp;
-	log->fd = open_file(log->path);
+	open_file(log);
 	return log;
 }
 
@@ -47,7 +67,7 @@ void log_reopen(struct log *log)
 		return;
 	if (log->fd >= 0)
 		close(log->fd);
-	log->fd = open_file(log->path);
+	open_file(log);
 	log->complained = false;
 }
 
@@ -75,9 +95,12 @@ static void write_out(struct log *log, const char *data, size_t len)
 			return;
 		}
 		log->complained = false;
+		log->size += n;
 		data += n;
 		len -= n;
 	}
+	if (log->size >= MAX_SIZE)
+		turn_over(log);
 }
 
 /* The lines of @data with the time before each. */

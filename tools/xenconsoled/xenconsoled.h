@@ -53,7 +53,10 @@ struct log;
  */
 struct log *log_open(const char *name, bool stamp);
 
-/** Appends. A full disk loses what does not fit, and is complained of once. */
+/**
+ * Appends. A full disk loses what does not fit, and is complained of once. A file of 16 MiB becomes
+ * NAME.log.1, and a new one begins.
+ */
 void log_write(struct log *log, const char *data, size_t len);
 
 /** Closes the file and opens it by its name again, after it was moved away. */

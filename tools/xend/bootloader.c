@@ -50,6 +50,13 @@ void boot_files_clear(struct boot_files *files)
 	g_clear_pointer(&files->args, g_free);
 }
 
+static bool is_cd(struct device_config *device)
+{
+	g_autofree char *dev = sxp_child_text(device->sxp, "dev");
+
+	return dev && g_str_has_suffix(dev, ":cdrom");
+}
+
 /* The file or device behind the first disk that is no CD: "phy:sda1", "file:/path",
  * "tap:aio:/path". */
 static char *first_disk(const struct config *config)
@@ -62,8 +69,9 @@ static char *first_disk(const struct config *config)
 			uname && g_str_has_prefix(uname, "tap") ? strstr(uname, ":/") : NULL;
 		const char *path = tap ? tap : uname ? strchr(uname, ':') : NULL;
 
-		if (!path || !(g_str_equal(device->class, "vbd") ||
-				     g_str_has_prefix(device->class, "tap")))
+		if (!path || is_cd(device) ||
+			!(g_str_equal(device->class, "vbd") ||
+				g_str_has_prefix(device->class, "tap")))
 			continue;
 		if (g_str_has_prefix(uname, "phy:") && path[1] != '/')
 			return g_strconcat("/dev/", path + 1, NULL);

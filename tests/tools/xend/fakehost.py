@@ -142,7 +142,7 @@ class Host:
         self.environment = dict(
             os.environ, FAKE_HV=str(self.fake), XENSTORED_RUNDIR=str(self.directory / "store"),
             XENSTORED_ROOTDIR=str(self.directory / "store"), XEND_RUNDIR=str(self.directory / "run"),
-            XEND_CONFIG=str(self.config), ASAN_OPTIONS="detect_leaks=0:abort_on_error=1")
+            XEND_CONFIG=str(self.config), ASAN_OPTIONS="detect_leaks=1:abort_on_error=1")
         self.errors = open(self.directory / "errors", "ab")
         self.xend = None
         self.start_store()

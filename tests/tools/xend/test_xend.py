@@ -74,6 +74,9 @@ def test_create_and_destroy(host):
     (["image", ["linux", ["kernel", "/no/such/vmlinuz"]]], "/no/such/vmlinuz"),
     (["image", ["hvm"]], "the type 'hvm' is not supported"),
     (["device", ["vbd", ["uname", "phy:x"], ["dev", "foo"]]], "dev: 'foo' is no name of a disk"),
+    (["device", ["vif", ["ip", "10.0.0.1 $(id)"]]], "ip: '$(id)' is no address"),
+    (["device", ["vif", ["vifname", "-all"]]], "vifname: '-all' is no name of an interface"),
+    (["device", ["vif", ["bridge", ".."]]], "bridge: '..' is no name of an interface"),
     (["device", ["vbd", ["uname", "phy:/dev/nowhere"], ["dev", "xvda"]]], "/dev/nowhere: No such file"),
     (["device", ["vbd", ["uname", "zip:x"], ["dev", "xvda"]]], "there is no kind of disk 'zip'"),
     (["device", ["vif", ["mac", "01:00:00:00:00:00"]]], "mac: '01:00:00:00:00:00' is no address"),
@@ -349,9 +352,11 @@ on it" >&2; exit 1; }}
 echo "(linux (kernel $directory/boot_kernel.1) (args 'root=/dev/xvda ro'))"
 """)
     loader.chmod(0o755)
-    image = tmp_path / "a:b"
-    image.write_bytes(bytes(4096))
+    image, disc = tmp_path / "a:b", tmp_path / "disc"
+    for path in (image, disc):
+        path.write_bytes(bytes(4096))
     wanted = ["vm", ["name", "alice"], ["memory", 32], ["bootloader", str(loader)], ["image", ["linux", ["extra", "4"]]],
+              ["device", ["tap", ["uname", f"tap:aio:{disc}"], ["dev", "xvdc:cdrom"], ["mode", "r"]]],
               ["device", ["tap", ["uname", f"tap:aio:{image}"], ["dev", "xvda"], ["mode", "w"]]]]
     boot = host.directory / "run/boot"
     (tmp_path / "fails").touch()

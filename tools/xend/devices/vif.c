@@ -1,4 +1,5 @@
 /* Network interfaces. */
+#include <gio/gio.h>
 #include <net/if.h>
 #include <string.h>
 
@@ -136,12 +137,34 @@ static bool check_names(struct device *device, GError **error)
 	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *name = device_text(device, names[i]);
 
-		if (name && (strlen(name) >= IFNAMSIZ || strpbrk(name, "/ \t\n:")))
+		if (name && (strlen(name) >= IFNAMSIZ || strpbrk(name, "/ \t\n:") ||
+				    strchr("-.", *name)))
 			return fail(error, "%s: '%s' is no name of an interface", names[i], name),
 			       false;
 	}
 	if (rate && !rate_parse(rate, &bytes, &us))
 		return fail(error, "rate: '%s' is not like 100Mb/s or 10MB/s@20ms", rate), false;
+	return true;
+}
+
+/* "10.0.0.2", or with the length of its network as "10.0.0.2/8". */
+static bool is_address(const char *text)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+
+	return g_hostname_is_ip_address(parts[0]) &&
+	       (!parts[1] || g_ascii_string_to_unsigned(parts[1], 10, 0, 128, NULL, NULL));
+}
+
+/* Words that scripts hand to commands. */
+static bool check_addresses(struct device *device, GError **error)
+{
+	g_autofree char *text = device_text(device, "ip");
+	g_auto(GStrv) words = g_strsplit_set(text ? text : "", " \t", -1);
+
+	for (char **word = words; *word; word++)
+		if (**word && !is_address(*word))
+			return fail(error, "ip: '%s' is no address", *word), false;
 	return true;
 }
 
@@ -151,8 +174,8 @@ static bool vif_parse(struct domain *domain, struct device *device, GError **err
 
 	if (type && g_str_equal(type, "ioemu"))
 		return fail(error, "type: emulated interfaces are for hardware guests"), false;
-	return check_names(device, error) && complete_id(domain, device, error) &&
-	       complete_mac(device, error);
+	return check_names(device, error) && check_addresses(device, error) &&
+	       complete_id(domain, device, error) && complete_mac(device, error);
 }
 
 static char *script_of(struct device *device)
