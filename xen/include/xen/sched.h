@@ -114,7 +114,9 @@ struct domain {
 	struct evtchn_fifo_domain *evtchn_fifo;
 	unsigned long *poll_mask; /* bit per vCPU in SCHEDOP_poll */
 	unsigned int evtchn_free_hint; /* no port below is free */
-	unsigned int evtchn_cursor;    /* where an interrupted closing of all ports goes on; 0 = nowhere */
+	/* Where an interrupted closing of all ports goes on. A reset may be under way when the domain is
+	 * killed: the end has a cursor of its own, and leaves no port out. */
+	unsigned int evtchn_reset_cursor, evtchn_teardown_cursor;
 	u8 evtchn_teardown;            /* steps of evtchn_destroy() */
 	struct rcu_head evtchn_rcu;
 
