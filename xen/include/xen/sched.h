@@ -56,7 +56,6 @@ struct vcpu {
 
 	struct vcpu_runstate_info runstate;
 	XEN_GUEST_HANDLE(vcpu_runstate_info_t) runstate_guest; /* virtual address; may be null */
-	spinlock_t virq_lock; /* virq_to_evtchn */
 	evtchn_port_t virq_to_evtchn[NR_VIRQS];
 	struct evtchn_fifo_vcpu *evtchn_fifo;
 	evtchn_port_t pirq_ports; /* first of its ports bound to machine interrupts; 0 = none */
