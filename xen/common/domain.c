@@ -251,7 +251,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id, unsigned int cpu)
 	v->vcpu_id = id;
 	v->processor = cpu;
 	v->dirty_cpu = NR_CPUS;
-	spin_lock_init(&v->virq_lock, LOCK_RANK_VIRQ);
 	if (!is_idle_domain(d)) {
 		v->pause_flags = BIT(VPF_down);
 		v->periodic_period = MILLISECS(10);
