@@ -154,6 +154,15 @@ static long renew(u64 *rng)
 	return 0;
 }
 
+/* Each other's ticks, set by both at once; nobody takes them as events. */
+static long set_ticks(unsigned int me, u64 *rng)
+{
+	struct vcpu_set_periodic_timer p = { .period_ns = 1000000 + rng_next(rng) % 1000000 };
+
+	return rng_next(rng) % 2 ? HYPERCALL(vcpu_op, VCPUOP_set_periodic_timer, !me, &p)
+				 : HYPERCALL(vcpu_op, VCPUOP_stop_periodic_timer, !me, NULL);
+}
+
 static void race(void *seed)
 {
 	unsigned int me = this_vcpu()->id;
@@ -162,7 +171,7 @@ static void race(void *seed)
 	while (!stop) {
 		long rc;
 
-		switch (rng_next(&rng) % 16) {
+		switch (rng_next(&rng) % 17) {
 		case 0 ... 5:
 			rc = change_mapping(me, &rng);
 			break;
@@ -171,6 +180,9 @@ static void race(void *seed)
 			break;
 		case 10 ... 14:
 			rc = change_type(me, &rng);
+			break;
+		case 15:
+			rc = set_ticks(me, &rng);
 			break;
 		default:
 			rc = renew(&rng);
@@ -243,6 +255,7 @@ void guest_main(void)
 			long rc = rng_next(&rng) % 3 == 0 ? change_type(0, &rng)
 				: rng % 3 == 1            ? change_mapping(0, &rng)
 				: rng % 16 == 2           ? renew(&rng)
+				: rng % 16 == 5           ? set_ticks(0, &rng)
 							  : change_contents(0, &rng);
 
 			ops[0]++;

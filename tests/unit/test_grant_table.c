@@ -997,6 +997,20 @@ END_TEST
 
 /* --- The rest --------------------------------------------------------------------------------- */
 
+static bool gives_back;
+
+/* The new owner gives back what it gets, and a third domain is given it. */
+int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsigned int memflags)
+{
+	if (d->max_pages && d->tot_pages + nr > d->max_pages)
+		return -E2BIG;
+	pg->count_info = PGC_allocated | 1;
+	page_set_owner(pg, gives_back ? third : d);
+	if (!gives_back)
+		d->tot_pages += nr;
+	return 0;
+}
+
 static int transfer(u64 mfn, domid_t to, grant_ref_t ref)
 {
 	struct gnttab_transfer t = { .mfn = mfn, .domid = to, .ref = ref, .status = 77 };
@@ -1041,6 +1055,24 @@ START_TEST(transfers)
 		transfer(mfn_x(page_to_mfn(host_domain_page(dom0))), 1, 9), GNTST_general_error);
 	ck_assert_uint_eq(e->flags, GTF_accept_transfer);
 	ck_assert_uint_eq(host_pages_allocated(), n);
+}
+END_TEST
+
+START_TEST(transfer_given_back_at_once)
+{
+	struct page_info *pg = host_domain_page(dom0), *other = host_domain_page(dom0);
+	grant_entry_v1_t *e = entry_v1(domu->grant_table, 9);
+
+	gives_back = true;
+	*e = (grant_entry_v1_t){ .flags = GTF_accept_transfer, .domid = 2 };
+	ck_assert_int_eq(transfer(mfn_x(page_to_mfn(pg)), 1, 9), GNTST_general_error);
+	ck_assert_ptr_eq(page_get_owner(pg), third);
+	ck_assert_uint_eq(pg->count_info, PGC_allocated | 1);
+	e->domid = 0;
+	ck_assert_int_eq(transfer(mfn_x(page_to_mfn(other)), 1, 9), GNTST_general_error);
+	ck_assert_uint_eq(e->flags, GTF_accept_transfer);
+	ck_assert_uint_eq(other->count_info, PGC_allocated | 1);
+	gives_back = false;
 }
 END_TEST
 
@@ -1179,6 +1211,7 @@ int main(void)
 	tcase_add_test(t, sub_page_copies);
 	tcase_add_test(t, transitive_copies);
 	tcase_add_test(t, transfers);
+	tcase_add_test(t, transfer_given_back_at_once);
 	tcase_add_test(t, swaps);
 	tcase_add_test(t, cache_flushes);
 	tcase_add_test(t, death_of_a_mapper);

@@ -154,7 +154,8 @@ int evtchn_send(struct domain *ld, unsigned int lport)
 		evtchn_set_pending(rd, evtchn_of(rd, binding_peer_port(b)));
 		return 0;
 	case ECS_IPI:
-		if (chn->notify_vcpu != current->vcpu_id || !hold_self_ipi(current, lport))
+		/* A suspend port may have become one; then the caller can be of another domain. */
+		if (ld->vcpu[chn->notify_vcpu] != current || !hold_self_ipi(current, lport))
 			evtchn_set_pending(ld, chn);
 		return 0;
 	case ECS_UNBOUND: /* nobody there yet, or any more: bind_interdomain makes up for it */
