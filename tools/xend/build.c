@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uuid.h>
 #include <xenguest.h>
+#include <xenstream.h>
 
 #include "bootloader.h"
 #include "device.h"
@@ -23,6 +24,7 @@
 struct build {
 	struct domain *domain;
 	struct boot_files files;
+	int saved; /* a file with the domain's stream, or -1: it starts from its kernel */
 };
 
 static bool record(struct build *build, GError **error)
@@ -42,7 +44,7 @@ static void forget(struct build *build)
 
 static bool find_kernel(struct build *build, GError **error)
 {
-	return boot_files_find(build->domain->config, &build->files, error);
+	return build->saved >= 0 || boot_files_find(build->domain->config, &build->files, error);
 }
 
 static void drop_kernel(struct build *build)
@@ -101,10 +103,9 @@ static void remove_nodes(struct build *build)
 	store_demolish(build->domain);
 }
 
-static bool load_image(struct build *build, GError **error)
+static bool start_kernel(struct build *build, struct xg_pv_result *result, GError **error)
 {
 	struct domain *domain = build->domain;
-	struct xg_pv_result result;
 	struct xg_pv_config config = {
 		.domid = domain->domid,
 		.kernel = build->files.kernel,
@@ -116,7 +117,28 @@ static bool load_image(struct build *build, GError **error)
 		.vcpus = domain->config->maxvcpus,
 	};
 
-	if (!xg_build_pv(xc, &config, &result, error))
+	return xg_build_pv(xc, &config, result, error);
+}
+
+static bool bring_back(struct build *build, struct xg_pv_result *result, GError **error)
+{
+	struct domain *domain = build->domain;
+	struct xg_restore_config config = {
+		.domid = domain->domid,
+		.vcpus = domain->config->maxvcpus,
+		.memory_kb = (uint64_t)MAX(domain->config->memory, domain->config->maxmem) << 10,
+	};
+
+	return xg_restore_pv(xc, build->saved, &config, result, error);
+}
+
+static bool load_image(struct build *build, GError **error)
+{
+	struct domain *domain = build->domain;
+	struct xg_pv_result result;
+
+	if (build->saved < 0 ? !start_kernel(build, &result, error)
+			     : !bring_back(build, &result, error))
 		return false;
 	/* What is left of what was set aside. */
 	xc_domain_claim_pages(xc, domain->domid, 0);
@@ -124,7 +146,7 @@ static bool load_image(struct build *build, GError **error)
 	domain->console_port = result.console_port;
 	domain_set_rings(domain, result.store_mfn, result.console_mfn);
 	log_debug("domain %s: %s, %u bits, %" G_GUINT64_FORMAT " pages", domain->name,
-		result.guest_os, result.width, result.nr_pages);
+		build->saved < 0 ? result.guest_os : "restored", result.width, result.nr_pages);
 	return true;
 }
 
@@ -193,9 +215,9 @@ static const struct step {
 	{ "end", finish },
 };
 
-bool domain_build(struct domain *domain, GError **error)
+bool domain_build_from(struct domain *domain, int saved, GError **error)
 {
-	struct build build = { .domain = domain };
+	struct build build = { .domain = domain, .saved = saved };
 	g_autoptr(GError) cause = NULL;
 	int i;
 
@@ -224,6 +246,11 @@ bool domain_build(struct domain *domain, GError **error)
 			steps[i].undo(&build);
 	g_propagate_error(error, g_steal_pointer(&cause));
 	return false;
+}
+
+bool domain_build(struct domain *domain, GError **error)
+{
+	return domain_build_from(domain, -1, error);
 }
 
 static void leave(struct domain *domain, bool keep)

@@ -8,6 +8,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "ops.h"
+#include "save.h"
 #include "state.h"
 #include "sxp.h"
 
@@ -344,9 +345,35 @@ GVariant *op_set_name(struct call *call, GError **error)
 	return op_done();
 }
 
+GVariant *op_save(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+
+	if (!domain)
+		return NULL;
+	if (domain->foreign)
+		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
+	if (!g_path_is_absolute(call_text(call, 1)))
+		return fail(error, "%s: not a path from the root", call_text(call, 1)), NULL;
+	return domain_save(domain, call_text(call, 1), call_flag(call, 2, false), error) ? op_done()
+											 : NULL;
+}
+
+GVariant *op_restore(struct call *call, GError **error)
+{
+	g_autoptr(locked_domain) domain = domain_restore(call_text(call, 0), error);
+
+	if (!domain)
+		return NULL;
+	if (call_flag(call, 1, false) || domain_unpause(domain, error))
+		return domain_sxp(domain);
+	domain_end(domain, false);
+	return NULL;
+}
+
 GVariant *op_not_yet(struct call *call, GError **error)
 {
-	return fail(error, "this xend cannot save, restore, migrate or dump domains yet"), NULL;
+	return fail(error, "this xend cannot suspend, migrate or dump domains yet"), NULL;
 }
 
 GVariant *op_send_sysrq(struct call *call, GError **error)

@@ -86,6 +86,29 @@ static const GOptionEntry dump_options[] = { { "live", 'L', 0, G_OPTION_ARG_NONE
 	{ "crash", 'C', 0, G_OPTION_ARG_NONE, &crash, "Crash it afterwards", NULL },
 	{ "reset", 'R', 0, G_OPTION_ARG_NONE, &reset, "Reset it afterwards", NULL }, { NULL } };
 
+static gboolean checkpoint, paused;
+
+static int save_domain(int argc, char **argv)
+{
+	g_autofree char *path = g_canonicalize_filename(argv[1], NULL);
+
+	return xm_do("xend.domain.save", g_variant_new("(ssb)", argv[0], path, checkpoint));
+}
+
+static int restore_domain(int argc, char **argv)
+{
+	g_autofree char *path = g_canonicalize_filename(argv[0], NULL);
+
+	return xm_do("xend.domain.restore", g_variant_new("(sb)", path, paused));
+}
+
+static const GOptionEntry save_options[] = { { "checkpoint", 'c', 0, G_OPTION_ARG_NONE, &checkpoint,
+						     "Let it run on afterwards", NULL },
+	{ NULL } };
+static const GOptionEntry restore_options[] = { { "paused", 'p', 0, G_OPTION_ARG_NONE, &paused,
+							"Leave it paused", NULL },
+	{ NULL } };
+
 const struct command domain_commands[] = { { "pause", "DOMAIN", "Stops giving a domain CPU time",
 						   NULL, NULL, 1, 1, pause_domain },
 	{ "unpause", "DOMAIN", "Lets a paused domain go on", NULL, NULL, 1, 1, unpause_domain },
@@ -102,4 +125,8 @@ const struct command domain_commands[] = { { "pause", "DOMAIN", "Stops giving a 
 	{ "dump-core", "[OPTIONS] DOMAIN [FILE]",
 		"Writes a domain's memory and registers to an ELF core file",
 		"Without FILE it goes below /var/xen/dump.", dump_options, 1, 2, dump_core },
+	{ "save", "[OPTIONS] DOMAIN FILE", "Suspends a domain to a file", NULL, save_options, 2, 2,
+		save_domain },
+	{ "restore", "[OPTIONS] FILE", "Brings a domain back from a file", NULL, restore_options, 1,
+		1, restore_domain },
 	{ NULL } };

@@ -17,6 +17,7 @@
 
 #include "xenctrl.h"
 #include "xenguest.h"
+#include "xenstream.h"
 
 #define DOMAIN_EVENT 99
 #define MAX_DOMAINS  128
@@ -378,4 +379,46 @@ bool xg_build_pv(xc_interface *xc, const struct xg_pv_config *config, struct xg_
 		.width = 64,
 		.guest_os = "test" };
 	return true;
+}
+
+bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, GError **error)
+{
+	struct record record;
+
+	if (!config->suspend(config->suspend_data, error))
+		return false;
+	if (!disturbed("save") && !load(config->domid, &record) &&
+		write(fd, &record, sizeof(record)) == sizeof(record))
+		return true;
+	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", config->domid);
+	return false;
+}
+
+bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *config,
+	struct xg_pv_result *result, GError **error)
+{
+	struct record record, saved;
+
+	if (disturbed("restore") || load(config->domid, &record) ||
+		read(fd, &saved, sizeof(saved)) != sizeof(saved)) {
+		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT, "saved domain: it is cut off");
+		return false;
+	}
+	record.info.tot_pages = saved.info.tot_pages;
+	record.info.max_pages = config->memory_kb / 4;
+	record.info.max_vcpu_id = config->vcpus - 1;
+	record.info.nr_online_vcpus = config->vcpus;
+	memset(record.affinity, 0xff, sizeof(record.affinity));
+	save(config->domid, &record);
+	*result = (struct xg_pv_result){ .console_mfn = 0x1000 + config->domid,
+		.store_mfn = 0x2000 + config->domid,
+		.console_port = 2,
+		.store_port = 1,
+		.width = 64 };
+	return true;
+}
+
+bool xg_resume_pv(xc_interface *xc, uint32_t domid, GError **error)
+{
+	return !unlink(path_of("shutdown", domid));
 }

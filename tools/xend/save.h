@@ -1,0 +1,18 @@
+/* Domains in files: saved and brought back. */
+#ifndef XEND_SAVE_H
+#define XEND_SAVE_H
+
+#include "domain.h"
+
+/*
+ * Has the guest suspend itself and writes it to @path, which is replaced only when all of it is written. Then the domain
+ * is ended, or goes on where it is if @checkpoint says so or if saving fails. domain->lock is held.
+ */
+bool domain_save(struct domain *domain, const char *path, bool checkpoint, GError **error);
+
+/*
+ * Makes the domain that is in @path exist again, paused; or leaves nothing. Returns it locked and with a reference.
+ */
+struct domain *domain_restore(const char *path, GError **error);
+
+#endif
