@@ -11,7 +11,7 @@ bool xg_unxz(const uint8_t *in, size_t in_len, uint8_t *out, size_t room, size_t
 {
 	static gsize tables;
 
-	/* The checksums make their tables at first use, and domains are built in several threads. */
+	/* The checksums make tables at first use, and domains are built in several threads. */
 	if (g_once_init_enter(&tables)) {
 		crc32(in, 0);
 		crc64(in, 0);
