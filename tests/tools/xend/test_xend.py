@@ -447,6 +447,27 @@ def test_guest_gone_while_xend_is_away(host):
     assert host.leftovers() == []
 
 
+def test_hypervisor_that_cannot_answer(host):
+    """Then a domain keeps all it has until it can."""
+    path = f"/local/domain/{child(host.call.create(host.vm('alice', VIF)), 'domid')}/device/vif/0/state"
+    bob = child(host.call.create(host.vm("bob")), "domid")
+    host.kill()
+    (host.fake / "fail.list").touch()
+    host.start()
+    assert "domain alice: left as it is" in host.log.read_text() and host.store.read(path) == "1"
+    host.kill()
+    (host.fake / "fail.list").unlink()
+    host.start()
+    assert host.names() == ["Domain-0", "alice", "bob"] and host.store.read(path) == "1"
+    (host.fake / "fail.info").touch()
+    host.guest_ends(bob, 0)
+    wait_until(lambda: "domain alice: the hypervisor cannot say" in host.log.read_text())
+    assert host.store.read(path) == "1"
+    (host.fake / "fail.info").unlink()
+    wait_until(lambda: host.names() == ["Domain-0", "alice"])
+    assert host.store.read(path) == "1"
+
+
 def test_domains_of_others(host):
     page = bytearray((host.fake / "ring.0").read_bytes())
     (host.fake / "ring.9").write_bytes(bytes(page))
@@ -527,6 +548,8 @@ def test_http(tmp_path):
         host.set_options("(xend-http-server no)")
         host.xend.send_signal(1)
         wait_until(lambda: not reachable(port))
+        # All sockets are closed before those that are wanted now are opened; xm waits for that.
+        wait_until(lambda: host.connectable(host.socket))
         assert host.names() == ["Domain-0"]
     finally:
         host.close()
