@@ -247,12 +247,12 @@ def test_devices(host):
     assert "no vif device 7" in fault(host.call.destroyDevice, "alice", "vif", "7").faultString
 
 
-def no_qemu():
+def no_qemu(does="exit 0"):
     """A program that does nothing in QEMU's place: the back ends are our own thread."""
     program = BUILD / "libexec/bin/qemu-dm"
     program.parent.mkdir(parents=True, exist_ok=True)
     (BUILD / "log").mkdir(exist_ok=True)
-    program.write_text("#!/bin/sh\nexit 0\n")
+    program.write_text(f"#!/bin/sh\n{does}\n")
     program.chmod(0o755)
 
 
@@ -283,6 +283,10 @@ def test_image_disks_are_not_shared(host, tmp_path):
     def disk(mode):
         return ["device", ["tap", ["uname", f"tap:aio:{image}"], ["dev", "xvda"], ["mode", mode]]]
 
+    for does, message in ("sleep 60", "was not ready within 3 seconds"), ("exit 1", "qemu-dm failed"):
+        no_qemu(does)
+        assert message in fault(host.call.create, host.vm("alice", disk("w"))).faultString
+        assert host.leftovers() == []
     no_qemu()
     domid = child(host.call.create(host.vm("alice", disk("w"))), "domid")
     assert host.store.read(f"/local/domain/0/backend/qdisk/{domid}/51712/params") == f"raw:{image}"
