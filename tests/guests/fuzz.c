@@ -444,19 +444,27 @@ static void gen_sysctl(struct call *c)
 }
 
 /*
- * The last look at what is about to be called. Other calls' results may lie where this one's frame numbers and machine
- * addresses are read.
+ * The last look at what is about to be called. Results of other calls may lie where this one's machine addresses are
+ * read: the list ends before one that is ours. What we cannot read, the call cannot either.
  */
 static void guard(struct call *c)
 {
-	struct mmu_update *u = (void *)c->arg[0];
-	u64 *first = (void *)c->arg[1];
+	const struct mmu_update *u = (void *)c->arg[0];
 
-	if (c->nr == __HYPERVISOR_mmu_update)
-		for (unsigned int i = 0; i < 512 && i < c->arg[1]; i++)
-			u[i].ptr = spare_address(u[i].ptr);
-	else if (c->nr == __HYPERVISOR_physdev_op)
-		*first = spare(*first);
+	if (c->nr == __HYPERVISOR_mmu_update) {
+		for (u64 i = 0; i < c->arg[1]; i++)
+			if (spare_address(u[i].ptr) != u[i].ptr)
+				c->arg[1] = i;
+	} else if (c->nr == __HYPERVISOR_physdev_op && is_core(*(u64 *)c->arg[1])) {
+		c->arg[1] = 0;
+	}
+}
+
+/* What lies in a window changes by other calls of a batch, and by what other vCPUs do, after guard() has looked. */
+static bool may_change(const struct call *c)
+{
+	return (c->nr == __HYPERVISOR_mmu_update && c->arg[0] - (u64)ARGS >= PAGE_SIZE) ||
+		(c->nr == __HYPERVISOR_physdev_op && c->arg[1] - (u64)ARGS >= PAGE_SIZE);
 }
 
 static void generate_any(struct call *c)
@@ -498,10 +506,11 @@ static void generate_any(struct call *c)
 	}
 }
 
-static void generate(struct call *c)
+static void generate(struct call *c, bool batch)
 {
-	generate_any(c);
-	/* Where it cannot read or write, the call cannot either, or only reads what we do not change. */
+	do
+		generate_any(c);
+	while ((batch || vcpus > 1) && may_change(c));
 	TRY(guard(c));
 }
 
@@ -529,10 +538,7 @@ static void do_batch(void)
 		struct call c;
 
 		ARGS = me()->args_of[i];
-		do /* what lies in a window may change before it is read, see guard() */
-			generate(&c);
-		while ((c.nr == __HYPERVISOR_mmu_update && c.arg[0] - (u64)ARGS >= PAGE_SIZE) ||
-			(c.nr == __HYPERVISOR_physdev_op && c.arg[1] - (u64)ARGS >= PAGE_SIZE));
+		generate(&c, true);
 		m[i].op = c.nr;
 		memcpy(m[i].args, c.arg, sizeof(c.arg));
 	}
@@ -736,7 +742,7 @@ static void fuzz(unsigned long total)
 			do_directly();
 			break;
 		default:
-			generate(&c);
+			generate(&c, false);
 			if (from && n >= from)
 				print("%lu: %lu(%lx, %lx, %lx, %lx)\n", n, c.nr, c.arg[0], c.arg[1], c.arg[2], c.arg[3]);
 			timed(n, &c);

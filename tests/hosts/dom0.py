@@ -74,7 +74,7 @@ class Dom0(host_module.Host):
         """What a host without guests has of the things that guests bring with them; two such states compare."""
         return {
             "store": self.check("xenstore-ls -f /local/domain | grep -v ^/local/domain/0/; xenstore-ls -f /vm; "
-                                "xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E '/[0-9]+/' || :", 60),
+                                "xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E 'backend/[a-z]+/[0-9]' || :", 60),
             "loops": self.check("losetup -a"),
             "interfaces": self.check("ls /sys/class/net"),
             "states": self.check("ls /var/lib/xend/state"),

@@ -1,4 +1,6 @@
 /* sources: tools/libs/guest/elf.c tools/libs/guest/kernel.c tools/libs/guest/unpack.c */
+/* sources: tools/libs/guest/xz.c xen/common/decompress/bcj_x86.c xen/common/decompress/crc.c */
+/* sources: xen/common/decompress/lzma.c xen/common/decompress/unxz.c */
 /* sources: tools/libs/guest/file.c tools/libs/guest/layout.c tools/libs/guest/start.c */
 /* sources: tools/libs/guest/build.c */
 /* packages: gio-2.0 zlib liblzma libzstd liblz4 */

@@ -1,4 +1,6 @@
 /* sources: tools/libs/guest/elf.c tools/libs/guest/kernel.c tools/libs/guest/unpack.c */
+/* sources: tools/libs/guest/xz.c xen/common/decompress/bcj_x86.c xen/common/decompress/crc.c */
+/* sources: xen/common/decompress/lzma.c xen/common/decompress/unxz.c */
 /* sources: tools/libs/guest/file.c */
 /* packages: gio-2.0 zlib liblzma libzstd liblz4 */
 /* libs: -lbz2 */
@@ -50,12 +52,11 @@ static GByteArray *pack_bzip2(const GByteArray *in)
 	return g_byte_array_set_size(out, len);
 }
 
-/* As Linux does it: CRC32, and a filter for x86 code. */
-static GByteArray *pack_xz(const GByteArray *in)
+static GByteArray *pack_xz_with(const GByteArray *in, lzma_vli filter, void *options)
 {
 	GByteArray *out = room_for(in->len);
 	lzma_options_lzma lzma;
-	lzma_filter filters[] = { { LZMA_FILTER_X86, NULL }, { LZMA_FILTER_LZMA2, &lzma },
+	lzma_filter filters[] = { { filter, options }, { LZMA_FILTER_LZMA2, &lzma },
 		{ LZMA_VLI_UNKNOWN, NULL } };
 	size_t len = 0;
 
@@ -64,6 +65,20 @@ static GByteArray *pack_xz(const GByteArray *in)
 				 in->len, out->data, &len, out->len),
 		LZMA_OK);
 	return g_byte_array_set_size(out, len);
+}
+
+/* As Linux does it: CRC32, and a filter for x86 code. */
+static GByteArray *pack_xz(const GByteArray *in)
+{
+	return pack_xz_with(in, LZMA_FILTER_X86, NULL);
+}
+
+/* What the hypervisor's decoder does not know. */
+static GByteArray *pack_xz_delta(const GByteArray *in)
+{
+	lzma_options_delta delta = { .type = LZMA_DELTA_TYPE_BYTE, .dist = 4 };
+
+	return pack_xz_with(in, LZMA_FILTER_DELTA, &delta);
 }
 
 static GByteArray *pack_lzma(const GByteArray *in)
@@ -113,6 +128,7 @@ static const struct {
 	{ "gzip", pack_gzip, true, true },
 	{ "bzip2", pack_bzip2, false, true },
 	{ "xz", pack_xz, false, true },
+	{ "xz", pack_xz_delta, false, true },
 	{ "lzma", pack_lzma, false, false },
 	{ "zstd", pack_zstd, false, false },
 	{ "lz4", pack_lz4, false, false },

@@ -479,6 +479,12 @@ void arch_dump_vcpu_info(struct vcpu *v)
 {
 }
 
+int domain_set_outstanding_pages(struct domain *d, unsigned long pages)
+{
+	d->outstanding_pages = pages;
+	return 0;
+}
+
 int domain_relinquish_resources(struct domain *d)
 {
 	return test_relinquish-- > 0 ? -ERESTART : 0;

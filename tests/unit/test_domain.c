@@ -77,7 +77,9 @@ START_TEST(list_and_references)
 	ck_assert_int_eq(domain_kill(c), -EINVAL); /* current */
 	stop(b);
 	test_relinquish = 2;
+	b->outstanding_pages = 5; /* nobody else could have them */
 	ck_assert_int_eq(domain_kill(b), -ERESTART);
+	ck_assert_uint_eq(b->outstanding_pages, 0);
 	ck_assert_int_eq(b->is_dying, DOMDYING_dying);
 	ck_assert_int_eq(domain_kill(b), -ERESTART);
 	ck_assert_int_eq(domain_kill(b), 0);
@@ -239,6 +241,34 @@ START_TEST(runstate)
 END_TEST
 
 /* --- vcpu_op ---------------------------------------------------------------------------------- */
+
+/* Another vCPU's period, while that one runs and may be doing the same to us: nobody waits. */
+START_TEST(period_of_a_running_vcpu)
+{
+	struct domain *d = test_domain(1, 2);
+	struct vcpu_set_periodic_timer p = { .period_ns = MILLISECS(1) };
+	struct vcpu *other = d->vcpu[1];
+
+	be(d->vcpu[0]);
+	ck_assert(other->is_running);
+	ck_assert_int_eq(do_vcpu_op(VCPUOP_set_periodic_timer, 1, handle(&p)), 0);
+	ck_assert_int_eq(other->pause_count, 0);
+	test_run_until(test_now + MILLISECS(10));
+	ck_assert_uint_eq(test_virqs[VIRQ_TIMER], 10);
+
+	/* One that does not run has no ticks, whenever its timer was set. */
+	vcpu_pause_nosync(other);
+	test_settle();
+	ck_assert(!other->is_running);
+	set_timer(&other->periodic_timer, test_now + MILLISECS(1));
+	test_run_until(test_now + MILLISECS(10));
+	ck_assert_uint_eq(test_virqs[VIRQ_TIMER], 10);
+	be(d->vcpu[0]);
+	ck_assert_int_eq(do_vcpu_op(VCPUOP_set_periodic_timer, 1, handle(&p)), 0);
+	ck_assert(!timer_is_active(&other->periodic_timer));
+	ck_assert_int_eq(do_vcpu_op(VCPUOP_stop_periodic_timer, 1, handle(NULL)), 0);
+}
+END_TEST
 
 START_TEST(vcpu_ops)
 {
@@ -610,6 +640,7 @@ int main(void)
 	tcase_add_test(t, pause_nesting);
 	tcase_add_test(t, runstate);
 	tcase_add_test(t, vcpu_ops);
+	tcase_add_test(t, period_of_a_running_vcpu);
 	tcase_add_test(t, vcpu_info);
 	tcase_add_test(t, poll);
 	tcase_add_test(t, shutdown);

@@ -257,6 +257,25 @@ START_TEST(sedf_latency)
 }
 END_TEST
 
+/* Lengths whose products have more than 64 bits. */
+START_TEST(sedf_long_periods)
+{
+	struct domain *a, *b;
+	struct worker *w;
+
+	machine("sedf", 1);
+	a = burner(1, 1);
+	ck_assert_int_eq(sedf(a, MILLISECS(50), 0, 0, 1, 0), 0);
+	b = burner(2, 1);
+	ck_assert_int_eq(sedf(b, SECONDS(10), SECONDS(9), SECONDS(4), 0, 0), 0);
+	w = worker(b, SECONDS(15), SECONDS(2));
+	run(SECONDS(100));
+	/* It asks for 2 of 15 seconds, and gets them at once. */
+	ck_assert_int_le(w->worst, MILLISECS(10));
+	assert_between(percent(b, SECONDS(60)), 10, 16);
+}
+END_TEST
+
 /* --- Borrowed virtual time -------------------------------------------------------------------- */
 
 START_TEST(bvt_shares)
@@ -530,6 +549,7 @@ int main(void)
 	tcase_add_test(t, sedf_extratime);
 	tcase_add_test(t, sedf_weights);
 	tcase_add_test(t, sedf_latency);
+	tcase_add_test(t, sedf_long_periods);
 	tcase_add_test(t, bvt_shares);
 	tcase_add_test(t, bvt_sleep);
 	tcase_add_test(t, bvt_allowance);

@@ -28,16 +28,37 @@ char *store_read(uint32_t domid, const char *name)
 	return xs ? xs_read(xs, XBT_NULL, path, NULL) : NULL;
 }
 
-void store_write(uint32_t domid, const char *name, const char *value)
+/* Writes the node, unless the domain's folder has gone meanwhile: writing would bring it back, for nobody to remove. */
+static bool write_in(xs_transaction_t t, uint32_t domid, const char *path, const char *value)
 {
-	g_autofree char *path = node(domid, name);
+	g_autofree char *folder = node(domid, "console");
+	unsigned int length;
+	void *present = xs_read(xs, t, folder, &length);
 	struct xs_permissions perms[] = {
 		{ .id = 0, .perms = XS_PERM_NONE },
 		{ .id = domid, .perms = XS_PERM_READ },
 	};
 
-	if (!xs || !xs_write(xs, XBT_NULL, path, value, strlen(value)) ||
-		!xs_set_permissions(xs, XBT_NULL, path, perms, G_N_ELEMENTS(perms)))
+	free(present);
+	return present && xs_write(xs, t, path, value, strlen(value)) &&
+	       xs_set_permissions(xs, t, path, perms, G_N_ELEMENTS(perms));
+}
+
+void store_write(uint32_t domid, const char *name, const char *value)
+{
+	g_autofree char *path = node(domid, name);
+	bool done = false, again = xs;
+
+	while (again) {
+		xs_transaction_t t = xs_transaction_start(xs);
+		bool ended;
+
+		done = t != XBT_NULL && write_in(t, domid, path, value);
+		ended = t != XBT_NULL && xs_transaction_end(xs, t, !done);
+		again = done && !ended && errno == EAGAIN;
+		done = done && ended;
+	}
+	if (!done)
 		complain("%s cannot be written: %s", path, g_strerror(errno));
 }
 

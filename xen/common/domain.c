@@ -251,7 +251,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id, unsigned int cpu)
 	v->vcpu_id = id;
 	v->processor = cpu;
 	v->dirty_cpu = NR_CPUS;
-	spin_lock_init(&v->virq_lock, LOCK_RANK_VIRQ);
 	if (!is_idle_domain(d)) {
 		v->pause_flags = BIT(VPF_down);
 		v->periodic_period = MILLISECS(10);
@@ -324,6 +323,7 @@ int domain_kill(struct domain *d)
 		d->is_dying = DOMDYING_dying;
 		spin_unlock(&d->domain_lock);
 		stop_timers(d);
+		(void)domain_set_outstanding_pages(d, 0); /* giving up a claim cannot fail */
 	}
 	/* Each of these goes on where it was preempted, and has nothing to do the second time. */
 	rc = evtchn_destroy(d);

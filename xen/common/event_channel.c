@@ -389,19 +389,19 @@ out:
 	return rc;
 }
 
-/* -ERESTART: d->evtchn_cursor tells where to go on. */
-static int close_all(struct domain *d)
+/* -ERESTART: *cursor tells where to go on. */
+static int close_all(struct domain *d, unsigned int *cursor)
 {
 	unsigned int port;
 
-	for (port = max(READ_ONCE(d->evtchn_cursor), 1u); port < d->valid_evtchns; port++) {
+	for (port = max(READ_ONCE(*cursor), 1u); port < d->valid_evtchns; port++) {
 		evtchn_close(d, port); /* free ones refuse, which is all right */
 		if (port % CLOSE_BATCH == 0 && hypercall_preempt_check()) {
-			WRITE_ONCE(d->evtchn_cursor, port + 1);
+			WRITE_ONCE(*cursor, port + 1);
 			return -ERESTART;
 		}
 	}
-	WRITE_ONCE(d->evtchn_cursor, 0);
+	WRITE_ONCE(*cursor, 0);
 	return 0;
 }
 
@@ -412,8 +412,8 @@ int evtchn_reset(struct domain *d, bool resume)
 	if (d->is_dying)
 		return -EINVAL;
 	if (!resume)
-		WRITE_ONCE(d->evtchn_cursor, 0);
-	rc = close_all(d);
+		WRITE_ONCE(d->evtchn_reset_cursor, 0);
+	rc = close_all(d, &d->evtchn_reset_cursor);
 	if (!rc)
 		evtchn_fifo_reset(d);
 	return rc;
@@ -456,12 +456,11 @@ int evtchn_destroy(struct domain *d)
 		ASSERT(d->is_dying);
 		forget_virq_handler(d);
 		spin_lock(&d->event_lock);
-		d->evtchn_cursor = 0;
 		d->evtchn_teardown = TEARDOWN_closing;
 		spin_unlock(&d->event_lock);
 	}
 	if (d->evtchn_teardown == TEARDOWN_closing) {
-		if (close_all(d))
+		if (close_all(d, &d->evtchn_teardown_cursor))
 			return -ERESTART;
 		d->evtchn_teardown = TEARDOWN_waiting;
 		get_knownalive_domain(d);

@@ -55,6 +55,9 @@ static int give(struct domain *rd, grant_ref_t ref, struct page_info *pg)
 		free_domheap_page(pg);
 		return GNTST_general_error;
 	}
+	/* The new owner can give it back before it is told, and then it is somebody else's. */
+	if (!get_page(pg, rd))
+		return GNTST_general_error;
 	spin_lock(&gt->lock);
 	rc = commit_entry(gt, ref, current->domain->domain_id);
 	if (!rc)
@@ -63,6 +66,7 @@ static int give(struct domain *rd, grant_ref_t ref, struct page_info *pg)
 	/* Not wanted: drop the owner's reference again. */
 	if (rc && test_and_clear_bit(63, &pg->count_info))
 		put_page(pg);
+	put_page(pg);
 	return rc;
 }
 

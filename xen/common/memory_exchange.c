@@ -129,11 +129,11 @@ static void commit(struct exchange *x)
 		unsigned long gpfn = pg->type_info;
 
 		pg->type_info = 0;
+		/* Before it is the domain's, which could give it back at once. */
+		guest_physmap_add_page(x->d, _gfn(gpfn), page_to_mfn(pg), order);
 		if (assign_pages(pg, 1u << order, x->d, MEMF_no_refcount)) {
 			free_domheap_pages(pg, order);
 			discharge(x->d, order);
-		} else {
-			guest_physmap_add_page(x->d, _gfn(gpfn), page_to_mfn(pg), order);
 		}
 	}
 }

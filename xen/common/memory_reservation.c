@@ -46,16 +46,35 @@ static void remove_extent(struct domain *d, unsigned long mfn, unsigned int orde
 		remove_page(d, mfn + i);
 }
 
+/*
+ * Memory for q->d, with its numbers in the M2P (gpfn INVALID_M2P_ENTRY: none). They come first: frames
+ * that the domain owns it can give back, on another CPU, and then their entries are somebody else's.
+ */
+static struct page_info *new_extent(const struct request *q, xen_pfn_t gpfn)
+{
+	struct page_info *pg =
+		alloc_domheap_pages(q->d, q->r.extent_order, q->memflags | MEMF_no_owner);
+
+	if (!pg)
+		return NULL;
+	for (unsigned long j = 0; j < 1UL << q->r.extent_order; j++)
+		set_gpfn_from_mfn(mfn_x(page_to_mfn(pg)) + j,
+			gpfn == INVALID_M2P_ENTRY ? gpfn : gpfn + j);
+	if (assign_pages(pg, 1u << q->r.extent_order, q->d, 0)) {
+		free_domheap_pages(pg, q->r.extent_order);
+		return NULL;
+	}
+	return pg;
+}
+
 static bool increase_one(const struct request *q, unsigned long i)
 {
-	struct page_info *pg = alloc_domheap_pages(q->d, q->r.extent_order, q->memflags);
+	struct page_info *pg = new_extent(q, INVALID_M2P_ENTRY);
 	xen_pfn_t mfn;
 
 	if (!pg)
 		return false;
 	mfn = mfn_x(page_to_mfn(pg));
-	for (unsigned long j = 0; j < 1UL << q->r.extent_order; j++)
-		set_gpfn_from_mfn(mfn + j, INVALID_M2P_ENTRY);
 	if (!guest_handle_is_null(q->r.extent_start) &&
 		copy_to_guest_offset(q->r.extent_start, i, &mfn, 1)) {
 		remove_extent(q->d, mfn, q->r.extent_order);
@@ -71,11 +90,10 @@ static bool populate_one(const struct request *q, unsigned long i)
 
 	if (copy_from_guest_offset(&gpfn, q->r.extent_start, i, 1))
 		return false;
-	pg = alloc_domheap_pages(q->d, q->r.extent_order, q->memflags);
+	pg = new_extent(q, gpfn);
 	if (!pg)
 		return false;
 	mfn = mfn_x(page_to_mfn(pg));
-	guest_physmap_add_page(q->d, _gfn(gpfn), _mfn(mfn), q->r.extent_order);
 	if (copy_to_guest_offset(q->r.extent_start, i, &mfn, 1)) {
 		remove_extent(q->d, mfn, q->r.extent_order);
 		return false;

@@ -103,18 +103,20 @@ static long op_register_runstate(struct vcpu *v, XEN_GUEST_HANDLE_PARAM(void) ar
 
 /* --- Timers ----------------------------------------------------------------------------------- */
 
+/*
+ * v may be running elsewhere, and cannot be stopped for this: two vCPUs that did so to each other would
+ * wait for ever. A tick that comes meanwhile goes by the old period or the new; the next by the new.
+ */
 static long set_period(struct vcpu *v, s_time_t period)
 {
-	/* A running vCPU re-arms its timer whenever it is switched to: stop it for the change. */
-	if (v != current)
-		vcpu_pause(v);
+	s_time_t now = NOW();
+
 	stop_timer(&v->periodic_timer);
-	v->periodic_last_event = NOW();
-	v->periodic_period = period;
-	if (v != current)
-		vcpu_unpause(v);
-	else if (period)
-		set_timer(&v->periodic_timer, v->periodic_last_event + period);
+	WRITE_ONCE(v->periodic_last_event, now);
+	WRITE_ONCE(v->periodic_period, period);
+	smp_mb(); /* whoever switches to v says so, and then looks at the period */
+	if (period && READ_ONCE(v->is_running))
+		set_timer(&v->periodic_timer, now + period);
 	return 0;
 }
 

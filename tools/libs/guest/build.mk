@@ -1,2 +1,3 @@
 PACKAGES := gio-2.0 zlib liblzma libzstd liblz4
 LIBS := -lbz2
+SHARED := $(addprefix xen/common/decompress/,bcj_x86.c crc.c lzma.c unxz.c)

@@ -31,6 +31,12 @@ int xg_open_file(const char *what, const char *path, uint64_t *size, GError **er
  */
 bool xg_unpack_kernel(const struct xg_blob *file, struct xg_blob *elf, GError **error);
 
+/**
+ * Unpacks the xz stream at the start of @in, quickly. False: it is not one of LZMA2 and the x86
+ * filter alone, or damaged, or does not fit in @room bytes; @out may then hold anything.
+ */
+bool xg_unxz(const uint8_t *in, size_t in_len, uint8_t *out, size_t room, size_t *out_len);
+
 /* Loaded and parsed kernel. */
 struct xg_kernel {
 	struct xg_blob file; /* as read */

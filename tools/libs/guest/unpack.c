@@ -89,7 +89,10 @@ static enum outcome bunzip2(struct job *job)
 	return DAMAGED;
 }
 
-/* Both xz and the older .lzma. */
+/*
+ * All sorts of xz, and the older .lzma. What xg_unxz() cannot unpack ends here, too, so that there
+ * is one judge of what is wrong with a file.
+ */
 static enum outcome unlzma(struct job *job)
 {
 	lzma_stream z = LZMA_STREAM_INIT;
@@ -111,6 +114,13 @@ static enum outcome unlzma(struct job *job)
 	if (ret == LZMA_OK || ret == LZMA_BUF_ERROR)
 		return left ? CUT_OFF : TOO_LARGE;
 	return DAMAGED;
+}
+
+static enum outcome unxz(struct job *job)
+{
+	if (xg_unxz(job->in, job->in_len, job->out, job->room, &job->out_len))
+		return DONE;
+	return unlzma(job);
 }
 
 static enum outcome unzstd(struct job *job)
@@ -174,7 +184,7 @@ static const struct format {
 } formats[] = {
 	{ "gzip", "\x1f\x8b", 2, gunzip },
 	{ "bzip2", "BZh", 3, bunzip2 },
-	{ "xz", "\xfd\x37zXZ\0", 6, unlzma },
+	{ "xz", "\xfd\x37zXZ\0", 6, unxz },
 	{ "lzma", "\x5d\0\0", 3, unlzma },
 	{ "zstd", "\x28\xb5\x2f\xfd", 4, unzstd },
 	{ "lz4", "\x02\x21\x4c\x18", 4, unlz4 },

@@ -203,8 +203,6 @@ static int set_roots(struct vcpu *v, const vcpu_guest_context_t *c)
 		}
 	}
 	pv_set_roots(v, mfn_to_maddr(kernel), c->ctrlreg[1] ? mfn_to_maddr(user) : 0);
-	if (v->arch.cr3_user && !mfn_eq(user, kernel))
-		((pte_t *)mfn_to_virt(mfn_x(user)))[L4_SLOT_MPT] = 0; /* see new_user_baseptr() */
 	return 0;
 }
 
@@ -306,6 +304,12 @@ void pv_set_roots(struct vcpu *v, u64 kernel, u64 user)
 	v->arch.cr3_user = user;
 	v->arch.load_kernel = kernel | (use_pcid ? CR3_NOFLUSH | PCID_KERNEL : 0);
 	v->arch.load_user = user ? user | (use_pcid ? CR3_NOFLUSH | PCID_USER : 0) : 0;
+	/* Applications do not get to see the M2P, unless they share the kernel's root; the kernel's may
+	 * have been theirs before. */
+	if (user)
+		((pte_t *)maddr_to_virt(user))[L4_SLOT_MPT] = 0;
+	if (kernel)
+		((pte_t *)maddr_to_virt(kernel))[L4_SLOT_MPT] = idle_l4[L4_SLOT_MPT];
 }
 
 static void load_state(struct vcpu *v)

@@ -81,7 +81,8 @@ void flush_local(const void *va, unsigned int flags)
 		tlb_flush_end(time);
 	} else if (flags & FLUSH_VA) {
 		invlpg(va);
-		if (use_pcid)
+		/* Guests may name any address. INVLPG takes them all; INVPCID faults on what is none. */
+		if (use_pcid && is_canonical(va))
 			invpcid(INVPCID_ADDRESS, (read_cr3() & PCID_USER) ^ PCID_USER, va);
 	}
 }

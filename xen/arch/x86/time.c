@@ -8,6 +8,7 @@
 #include <xen/lib.h>
 #include <xen/param.h>
 #include <xen/sched.h>
+#include <asm/muldiv.h>
 #include <asm/setup.h>
 #include <asm/time.h>
 
@@ -35,18 +36,6 @@ static always_inline u64 scale_ticks(u64 ticks, struct tsc_scale s)
 	else
 		ticks <<= s.shift;
 	return (unsigned __int128)ticks * s.mul >> 32;
-}
-
-/* a * b / c without losing the upper half; the quotient must fit. */
-static u64 muldiv64(u64 a, u64 b, u64 c)
-{
-	u64 hi, lo;
-
-	__asm__("mulq %3" : "=a"(lo), "=d"(hi) : "0"(a), "rm"(b));
-	if (hi >= c)
-		return ~0ULL;
-	__asm__("divq %4" : "=a"(lo), "=d"(hi) : "0"(lo), "1"(hi), "rm"(c));
-	return lo;
 }
 
 static void set_scale(struct tsc_scale *s, u64 hz)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the decoders share. Nothing outside this folder includes it. */
+/* What the decoders share. Outside this folder only tools/libs/guest/xz.c includes it. */
 
 #ifndef DECOMPRESS_PRIVATE_H
 #define DECOMPRESS_PRIVATE_H
 
+#ifdef __XEN__
 #include <xen/errno.h>
 #include <xen/lib.h>
 #include <xen/types.h>
 #include <xen/xmalloc.h>
+#else
+#include "hosted.h"
+#endif
 
 /* Little-endian loads and stores at any alignment. */
 static inline uint16_t get_le16(const uint8_t *p)

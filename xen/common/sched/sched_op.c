@@ -63,16 +63,19 @@ void vcpu_timers_migrate(struct vcpu *v, unsigned int cpu)
 
 void vcpu_periodic_timer_work(struct vcpu *v)
 {
-	s_time_t period = READ_ONCE(v->periodic_period), now = NOW(), since;
+	s_time_t period = READ_ONCE(v->periodic_period), now = NOW(), last, since;
 
-	if (!period)
+	/* A timer set while v was being switched from ends here. */
+	if (!period || !READ_ONCE(v->is_running))
 		return;
-	since = now - v->periodic_last_event;
+	last = READ_ONCE(v->periodic_last_event);
+	since = now - last;
 	if (since >= period) {
 		send_guest_vcpu_virq(v, VIRQ_TIMER);
-		v->periodic_last_event = now - since % period;
+		last = now - since % period;
+		WRITE_ONCE(v->periodic_last_event, last);
 	}
-	set_timer(&v->periodic_timer, v->periodic_last_event + period);
+	set_timer(&v->periodic_timer, last + period);
 }
 
 long do_set_timer_op(s_time_t timeout)

@@ -7,6 +7,7 @@
 #include <xen/errno.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <asm/muldiv.h>
 #include <public/sched_old.h>
 
 #include "part.h"
@@ -45,6 +46,12 @@ static u32 extra_weight(const struct sedf_vcpu *sv)
 	return READ_ONCE(sv->dom->params.weight) ?: 1;
 }
 
+/* The part of a slice that belongs to a part of its period. Lengths of seconds have long products. */
+static s_time_t share(s_time_t slice, s_time_t part, s_time_t period)
+{
+	return max((s_time_t)muldiv64(slice, part, period), (s_time_t)1);
+}
+
 /* --- Periods ---------------------------------------------------------------------------------- */
 
 /* A share of WEIGHT_PERIOD: what the fixed slices on this CPU leave, by weight. */
@@ -57,8 +64,11 @@ static s_time_t weighted_slice(const struct part_cpu *pc, const struct sedf_vcpu
 	for_each_queued (v, pc) {
 		const struct xen_domctl_sched_sedf *p = &sedf_vcpu(v)->dom->params;
 
-		if (p->period)
-			free -= p->slice * WEIGHT_PERIOD / p->period;
+		/* Parameters change under us; one of 0 at this moment must not be divided by. */
+		u64 period = READ_ONCE(p->period);
+
+		if (period)
+			free -= muldiv64(READ_ONCE(p->slice), WEIGHT_PERIOD, period);
 		else
 			sum += p->weight;
 	}
@@ -70,8 +80,10 @@ static void full_period(const struct part_cpu *pc, struct sedf_vcpu *sv)
 {
 	const struct xen_domctl_sched_sedf *p = &sv->dom->params;
 
-	sv->period = p->period ?: WEIGHT_PERIOD;
-	sv->slice = p->period ? (s_time_t)p->slice : weighted_slice(pc, sv);
+	u64 period = READ_ONCE(p->period);
+
+	sv->period = period ?: WEIGHT_PERIOD;
+	sv->slice = period ? (s_time_t)READ_ONCE(p->slice) : weighted_slice(pc, sv);
 }
 
 /* The present period is over: the next begins where it ended, or now when that is long ago. */
@@ -82,7 +94,7 @@ static void next_period(const struct part_cpu *pc, struct sedf_vcpu *sv, s_time_
 	full_period(pc, sv);
 	if (length && length < sv->period && 2 * length < sv->period) {
 		/* Still on the way from a short one. */
-		sv->slice = max(sv->slice * 2 * length / sv->period, (s_time_t)1);
+		sv->slice = share(sv->slice, 2 * length, sv->period);
 		sv->period = 2 * length;
 	}
 	sv->deadline = start + sv->period;
@@ -100,7 +112,7 @@ static void period_after_sleep(const struct part_cpu *pc, struct sedf_vcpu *sv, 
 		return;
 	full_period(pc, sv);
 	if (latency && latency < sv->period) {
-		sv->slice = max(sv->slice * latency / sv->period, (s_time_t)1);
+		sv->slice = share(sv->slice, latency, sv->period);
 		sv->period = latency;
 	}
 	sv->deadline = now + sv->period;

@@ -78,9 +78,19 @@ static always_inline void write_pte(pte_t *p, pte_t old, pte_t new, bool preserv
 		WRITE_ONCE(*p, new);
 		return;
 	}
+	/* Only those marks can have changed: all else does so under mm_lock. */
 	while (!__atomic_compare_exchange_n(p, &old, new | (old & (_PAGE_ACCESSED | _PAGE_DIRTY)), false,
 		__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		;
+}
+
+/* Bits of an entry of which the references depend. */
+#define L1_REF_BITS (PTE_ADDR_MASK | _PAGE_PRESENT | _PAGE_RW | _PAGE_GRANT)
+
+/* The entry as it may stand in a table. */
+static always_inline pte_t guest_l1_entry(pte_t e)
+{
+	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER : e;
 }
 
 /* Replace one entry of a validated L1. -EINVAL with the old entry unchanged. mm_lock held. */
@@ -89,10 +99,10 @@ static always_inline int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, str
 	pte_t old = READ_ONCE(*p);
 	int rc;
 
+	new = guest_l1_entry(new);
 	if (new & _PAGE_PRESENT) {
-		new = (new & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER;
 		/* Same frame, same rights to it: no reference changes. */
-		if (!((old ^ new) & (PTE_ADDR_MASK | _PAGE_PRESENT | _PAGE_RW | _PAGE_GRANT))) {
+		if (!((old ^ new) & L1_REF_BITS)) {
 			write_pte(p, old, new, preserve_ad);
 			return 0;
 		}
@@ -102,6 +112,32 @@ static always_inline int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, str
 	}
 	write_pte(p, old, new, preserve_ad);
 	if (old & _PAGE_PRESENT)
+		put_l1_ref(old);
+	return 0;
+}
+
+/*
+ * The same for who has computed `new` from `old`. -EAGAIN: the CPU has marked the entry accessed or
+ * dirty since, and that must not be lost.
+ */
+static always_inline int cmpxchg_l1_entry(pte_t *p, pte_t old, pte_t new, struct domain *owner)
+{
+	bool refs;
+	int rc;
+
+	new = guest_l1_entry(new);
+	refs = (old ^ new) & L1_REF_BITS;
+	if (refs && new & _PAGE_PRESENT) {
+		rc = get_l1_ref(new, owner);
+		if (unlikely(rc))
+			return rc;
+	}
+	if (unlikely(cmpxchg(p, old, new) != old)) {
+		if (refs && new & _PAGE_PRESENT)
+			put_l1_ref(new);
+		return -EAGAIN;
+	}
+	if (refs && old & _PAGE_PRESENT)
 		put_l1_ref(old);
 	return 0;
 }

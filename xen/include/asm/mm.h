@@ -13,9 +13,7 @@ struct vcpu;
 
 /* --- Machine to physical ---------------------------------------------------------------------- */
 
-#define machine_to_phys ((unsigned long *)RO_MPT_START)
 void set_gpfn_from_mfn(unsigned long mfn, unsigned long pfn);
-static inline unsigned long get_gpfn_from_mfn(unsigned long mfn) { return machine_to_phys[mfn]; }
 #define INVALID_M2P_ENTRY (~0UL)
 /* First of the 512 contiguous frames behind the n-th 2 MiB of the table; 0 = a hole. */
 unsigned long m2p_extent_mfn(unsigned int n);

@@ -56,7 +56,6 @@ struct vcpu {
 
 	struct vcpu_runstate_info runstate;
 	XEN_GUEST_HANDLE(vcpu_runstate_info_t) runstate_guest; /* virtual address; may be null */
-	spinlock_t virq_lock; /* virq_to_evtchn */
 	evtchn_port_t virq_to_evtchn[NR_VIRQS];
 	struct evtchn_fifo_vcpu *evtchn_fifo;
 	evtchn_port_t pirq_ports; /* first of its ports bound to machine interrupts; 0 = none */
@@ -114,7 +113,9 @@ struct domain {
 	struct evtchn_fifo_domain *evtchn_fifo;
 	unsigned long *poll_mask; /* bit per vCPU in SCHEDOP_poll */
 	unsigned int evtchn_free_hint; /* no port below is free */
-	unsigned int evtchn_cursor;    /* where an interrupted closing of all ports goes on; 0 = nowhere */
+	/* Where an interrupted closing of all ports goes on. A reset may be under way when the domain is
+	 * killed: the end has a cursor of its own, and leaves no port out. */
+	unsigned int evtchn_reset_cursor, evtchn_teardown_cursor;
 	u8 evtchn_teardown;            /* steps of evtchn_destroy() */
 	struct rcu_head evtchn_rcu;
 

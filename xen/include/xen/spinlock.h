@@ -26,7 +26,6 @@ enum lock_rank {
 	LOCK_RANK_EVENT2,       /* the remote end's */
 	LOCK_RANK_FIFO_QUEUE,   /* one FIFO event queue */
 	LOCK_RANK_FIFO_QUEUE2,  /* second queue when an event moves */
-	LOCK_RANK_VIRQ,         /* v->virq_lock */
 	LOCK_RANK_XENMAP,       /* the hypervisor's own page tables */
 	LOCK_RANK_PAGE_LIST,    /* d->page_alloc_lock */
 	LOCK_RANK_HEAP,         /* the page allocator */

@@ -80,8 +80,6 @@ static int change_kernel_root(struct vcpu *v, mfn_t new)
 	rc = get_page_and_type(mfn_to_page(new), v->domain, PGT_l4);
 	if (rc)
 		return rc;
-	/* It may have been an application's root, without the M2P. */
-	((pte_t *)mfn_to_virt(mfn_x(new)))[L4_SLOT_MPT] = idle_l4[L4_SLOT_MPT];
 	pv_set_roots(v, mfn_to_maddr(new), v->arch.cr3_user);
 	write_ptbase(v);
 	return retire_table(v, mfn_to_page(old));
@@ -125,9 +123,6 @@ static int new_user_baseptr(struct mmuext_op *op, struct domain *d)
 			return rc;
 	}
 	pv_set_roots(v, v->arch.cr3_kernel, (u64)op->arg1.mfn << PAGE_SHIFT);
-	/* Applications do not get to see the M2P, unless they share the kernel's root. */
-	if (v->arch.cr3_user && v->arch.cr3_user != v->arch.cr3_kernel)
-		((pte_t *)maddr_to_virt(v->arch.cr3_user))[L4_SLOT_MPT] = 0;
 	flush_user_tlb();
 	return old ? retire_table(v, mfn_to_page(maddr_to_mfn(old))) : 0;
 }

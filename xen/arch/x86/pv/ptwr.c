@@ -204,7 +204,7 @@ int pv_emulate_ptwr(struct cpu_user_regs *regs, unsigned long addr)
 	unsigned int shift;
 	bool write;
 	u64 val;
-	int done = 0;
+	int rc, done = 0;
 
 	spin_lock(&d->arch.mm_lock);
 	l1e = guest_l1e(addr);
@@ -225,9 +225,9 @@ int pv_emulate_ptwr(struct cpu_user_regs *regs, unsigned long addr)
 		if (!compute(&p, old >> shift, &val, &write))
 			goto out;
 		new = (old & ~(size_mask(p.size) << shift)) | (val & size_mask(p.size)) << shift;
-		/* The CPU may set accessed or dirty meanwhile: what was read must still be there. */
-	} while (write && old != READ_ONCE(*target));
-	if (write && mod_l1_entry(target, new, false, d))
+		rc = write ? cmpxchg_l1_entry(target, old, new, d) : 0;
+	} while (unlikely(rc == -EAGAIN));
+	if (rc)
 		goto out;
 	if (p.reg >= 0)
 		set_reg(regs, p.reg, p.reg_val, p.size);

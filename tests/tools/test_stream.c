@@ -1,0 +1,1067 @@
+/* sources: tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
+/* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
+/* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_state.c */
+/* sources: tools/libs/guest/stream_table.c */
+/* packages: gio-2.0 */
+/*
+ * A small paravirtual domain, made by hand in a machine that is nothing but memory, is saved and
+ * restored as another one; its stream is damaged in all ways. Tables are accepted by rules like
+ * the hypervisor's: every frame in them must be the domain's.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+#define FRAMES        8192
+#define OLD           7
+#define NEW           8
+#define SHARED(domid) (100UL + (domid))
+#define ALIEN         50 /* a frame of somebody else */
+#define VCPUS         2
+
+/* Pages of the guest. All are mapped from address 0 on. */
+enum page {
+	L4,
+	L3,
+	L2,
+	L1,
+	P2M = L1 + 3,
+	START = P2M + 3,
+	STORE,
+	CONSOLE,
+	GDT,
+	USER,
+	MIDDLE,
+	TOP,
+	FIRST
+};
+#define HOLE_PFN      (FIRST + 1) /* ballooned out */
+#define FOREIGN_PFN   (FIRST + 2) /* a frame that was granted */
+#define ALIEN_PFN     (FIRST + 3) /* a lie */
+#define ZERO_PFN      (FIRST + 4)
+#define FOREIGN_ENTRY (1UL << 63 | ALIEN)
+
+GQuark xg_error_quark(void)
+{
+	return g_quark_from_static_string("test");
+}
+
+/* ---- The machine ---- */
+
+static struct {
+	int fd;
+	uint8_t *ram;
+	unsigned next, mapped, ports;
+	struct {
+		unsigned owner, pfn;
+		uint32_t type;
+	} frame[FRAMES];
+	unsigned nr; /* pages of the old domain */
+	bool running;
+	vcpu_guest_context_t context[2][VCPUS];
+	unsigned contexts, extended, xsaves;
+	struct xen_domctl_tsc_info tsc;
+	xen_cpuid_leaf_t leaf;
+	xen_pfn_t grants[2];
+	const char *refuse; /* the operation that fails, with EPERM */
+} machine;
+
+static bool refuses(const char *operation)
+{
+	errno = EPERM;
+	return machine.refuse && !strcmp(machine.refuse, operation);
+}
+
+static uint64_t *page_of(uint64_t mfn)
+{
+	return (uint64_t *)(machine.ram + mfn * 4096);
+}
+
+static unsigned mfn_of(unsigned domid, unsigned pfn)
+{
+	for (unsigned mfn = 0; mfn < FRAMES; mfn++)
+		if (machine.frame[mfn].owner == domid && machine.frame[mfn].pfn == pfn)
+			return mfn;
+	return 0;
+}
+
+int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
+	unsigned flags, xen_pfn_t *frames)
+{
+	unsigned done;
+
+	for (done = 0; done < nr && machine.next < FRAMES && !refuses("populate"); done++) {
+		unsigned mfn = machine.next;
+
+		machine.next += 1 + machine.next % 2;
+		machine.frame[mfn].owner = domid;
+		machine.frame[mfn].pfn = frames[done];
+		machine.frame[mfn].type = 0;
+		memset(page_of(mfn), 0xa5, 4096);
+		frames[done] = mfn;
+	}
+	return done;
+}
+
+xenforeignmemory_handle *xc_foreign(xc_interface *xc)
+{
+	return NULL;
+}
+
+void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot, size_t pages,
+	const xen_pfn_t arr[], int err[])
+{
+	uint8_t *p;
+
+	ck_assert(pages);
+	if (refuses("map"))
+		return NULL;
+	for (size_t i = 0; i < pages; i++)
+		if (arr[i] >= FRAMES ||
+			(arr[i] != SHARED(dom) && machine.frame[arr[i]].owner != dom)) {
+			errno = EINVAL;
+			return NULL;
+		}
+	p = mmap(NULL, pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; i < pages; i++) {
+		ck_assert(!(prot & PROT_WRITE) || !machine.frame[arr[i]].type);
+		ck_assert_ptr_ne(mmap(p + i * 4096, 4096, prot, MAP_SHARED | MAP_FIXED, machine.fd,
+					 arr[i] * 4096),
+			MAP_FAILED);
+	}
+	machine.mapped += pages;
+	return p;
+}
+
+int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pages)
+{
+	machine.mapped -= pages;
+	return munmap(addr, pages * 4096);
+}
+
+int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdomaininfo *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->shared_info_frame = SHARED(domid);
+	info->max_vcpu_id = VCPUS - 1;
+	if (domid == OLD && !machine.running)
+		info->flags = XEN_DOMINF_shutdown | SHUTDOWN_suspend << XEN_DOMINF_shutdownshift;
+	return refuses("getinfo") ? -1 : 0;
+}
+
+int xc_domain_get_address_size(xc_interface *xc, uint32_t domid, unsigned *width)
+{
+	*width = 64;
+	return 0;
+}
+
+long xc_maximum_ram_page(xc_interface *xc)
+{
+	return FRAMES - 1;
+}
+
+int xc_version(xc_interface *xc, unsigned cmd, void *arg, size_t size)
+{
+	return 4 << 16 | 17;
+}
+
+int xc_get_pfn_types(xc_interface *xc, uint32_t domid, unsigned nr, xen_pfn_t *frames)
+{
+	for (unsigned i = 0; i < nr; i++)
+		frames[i] = machine.frame[frames[i]].owner == domid ? machine.frame[frames[i]].type
+								    : XEN_DOMCTL_PFINFO_XTAB;
+	return refuses("types") ? -1 : 0;
+}
+
+int xc_domain_max_vcpus(xc_interface *xc, uint32_t domid, unsigned max)
+{
+	return refuses("max_vcpus") ? -1 : 0;
+}
+
+int xc_domain_setmaxmem(xc_interface *xc, uint32_t domid, uint64_t max_kb)
+{
+	return 0;
+}
+
+int xc_domain_set_memory_map(
+	xc_interface *xc, uint32_t domid, const struct xc_e820entry *map, unsigned nr)
+{
+	return 0;
+}
+
+int xc_domain_set_tsc_info(xc_interface *xc, uint32_t domid, const struct xen_domctl_tsc_info *info)
+{
+	machine.tsc = *info;
+	return 0;
+}
+
+int xc_domain_get_tsc_info(xc_interface *xc, uint32_t domid, struct xen_domctl_tsc_info *info)
+{
+	*info = (struct xen_domctl_tsc_info){
+		.tsc_mode = 2, .gtsc_khz = 1234, .incarnation = 3, .elapsed_nsec = 5678
+	};
+	return 0;
+}
+
+int xc_get_domain_cpu_policy(xc_interface *xc, uint32_t domid, xen_cpuid_leaf_t *leaves,
+	uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs)
+{
+	*nr_leaves = 1;
+	*nr_msrs = 0;
+	if (leaves)
+		*leaves = (xen_cpuid_leaf_t){ .leaf = 1, .subleaf = ~0U, .d = 0xabcd };
+	return 0;
+}
+
+int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_leaf_t *leaves,
+	uint32_t nr_leaves, const xen_msr_entry_t *msrs, uint32_t nr_msrs, uint32_t refused[3])
+{
+	refused[0] = refused[1] = refused[2] = 9;
+	if (nr_leaves)
+		machine.leaf = *leaves;
+	return refuses("policy") ? -1 : 0;
+}
+
+int xc_evtchn_alloc_unbound(xc_interface *xc, uint32_t domid, uint32_t remote)
+{
+	return refuses("port") ? -1 : (int)++machine.ports;
+}
+
+int xc_gnttab_seed(xc_interface *xc, uint32_t domid, xen_pfn_t console, xen_pfn_t store,
+	uint32_t console_domid, uint32_t store_domid)
+{
+	machine.grants[0] = console;
+	machine.grants[1] = store;
+	return 0;
+}
+
+/* Takes a table and what is below it, if all of it is the domain's. */
+static bool validate(uint32_t domid, unsigned level, uint64_t mfn)
+{
+	if (mfn >= FRAMES || machine.frame[mfn].owner != domid)
+		return false;
+	if (!level)
+		return true;
+	if (machine.frame[mfn].type & XEN_DOMCTL_PFINFO_LTABTYPE_MASK)
+		return xg_table_level(machine.frame[mfn].type) == level;
+	machine.frame[mfn].type = level << 28;
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t entry = page_of(mfn)[i];
+
+		if ((entry & 1) && !validate(domid, level - 1, entry >> 12 & 0xffffffffff))
+			return false;
+	}
+	return true;
+}
+
+int xc_pin_table(xc_interface *xc, uint32_t domid, unsigned level, xen_pfn_t mfn)
+{
+	ck_assert_uint_eq(machine.mapped, 0);
+	errno = EINVAL;
+	if (!validate(domid, level, mfn))
+		return -1;
+	machine.frame[mfn].type |= XEN_DOMCTL_PFINFO_LPINTAB;
+	return refuses("pin") ? -1 : 0;
+}
+
+int xc_vcpu_getinfo(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, struct xen_domctl_getvcpuinfo *info)
+{
+	*info = (struct xen_domctl_getvcpuinfo){ .vcpu = vcpu, .online = 1 };
+	return 0;
+}
+
+int xc_vcpu_getcontext(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, struct vcpu_guest_context *context)
+{
+	*context = machine.context[domid - OLD][vcpu];
+	return refuses("getcontext") ? -1 : 0;
+}
+
+int xc_vcpu_setcontext(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, const struct vcpu_guest_context *context)
+{
+	machine.context[domid - OLD][vcpu] = *context;
+	machine.contexts++;
+	return refuses("setcontext") ? -1 : 0;
+}
+
+int xc_vcpu_get_ext_context(
+	xc_interface *xc, uint32_t domid, unsigned vcpu, struct xen_domctl_ext_vcpucontext *context)
+{
+	*context = (struct xen_domctl_ext_vcpucontext){
+		.vcpu = vcpu, .size = sizeof(*context), .sysenter_callback_eip = 77 + vcpu
+	};
+	return 0;
+}
+
+int xc_vcpu_set_ext_context(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_ext_vcpucontext *context)
+{
+	machine.extended += context->sysenter_callback_eip == 77 + context->vcpu;
+	return 0;
+}
+
+int xc_vcpu_get_xstate(xc_interface *xc, uint32_t domid, unsigned vcpu, uint64_t *mask,
+	void *buffer, uint64_t *size)
+{
+	uint64_t header[2] = { 3, 7 };
+
+	*size = 600;
+	*mask = 7;
+	if (buffer) {
+		memset(buffer, 0x5a, 600);
+		memcpy(buffer, header, sizeof(header));
+	}
+	return 0;
+}
+
+int xc_vcpu_set_xstate(xc_interface *xc, uint32_t domid, unsigned vcpu, uint64_t mask,
+	const void *buffer, uint64_t size)
+{
+	machine.xsaves += size == 600 && mask == 7 && ((const uint8_t *)buffer)[599] == 0x5a;
+	return 0;
+}
+
+int xc_vcpu_get_msrs(xc_interface *xc, uint32_t domid, unsigned vcpu, xen_domctl_vcpu_msr_t *msrs,
+	uint32_t *count)
+{
+	*count = vcpu;
+	if (msrs && vcpu)
+		*msrs = (xen_domctl_vcpu_msr_t){ .index = 1, .value = 2 };
+	return 0;
+}
+
+int xc_vcpu_set_msrs(xc_interface *xc, uint32_t domid, unsigned vcpu,
+	const xen_domctl_vcpu_msr_t *msrs, uint32_t count)
+{
+	return 0;
+}
+
+int xc_domain_resume(xc_interface *xc, uint32_t domid)
+{
+	machine.running = true;
+	return 0;
+}
+
+/* ---- The guest ---- */
+
+static bool is_list(unsigned pfn)
+{
+	return pfn >= P2M && pfn < P2M + (machine.nr + 511) / 512;
+}
+
+static uint64_t *old_page(unsigned pfn)
+{
+	return page_of(mfn_of(OLD, pfn));
+}
+
+static uint64_t entry_to(unsigned pfn)
+{
+	return (uint64_t)mfn_of(OLD, pfn) << 12 | 0x67;
+}
+
+static void make_tables(void)
+{
+	for (unsigned pfn = L4; pfn < P2M; pfn++)
+		memset(old_page(pfn), 0, 4096);
+	old_page(L4)[0] = entry_to(L3);
+	old_page(L3)[0] = entry_to(L2);
+	for (unsigned i = 0; i < 3; i++)
+		old_page(L2)[i] = entry_to(L1 + i);
+	for (unsigned pfn = 0; pfn < machine.nr; pfn++)
+		if (mfn_of(OLD, pfn))
+			old_page(L1 + pfn / 512)[pfn % 512] = entry_to(pfn);
+	/* What is not present may be anything. */
+	old_page(L1)[511] = machine.nr <= 511 ? 0xdeadbeef000 : old_page(L1)[511];
+	memset(old_page(USER), 0, 4096);
+	ck_assert_int_eq(xc_pin_table(NULL, OLD, 4, mfn_of(OLD, L4)), 0);
+	ck_assert_int_eq(xc_pin_table(NULL, OLD, 4, mfn_of(OLD, USER)), 0);
+	/* The hypervisor's own, which nobody else could map. */
+	old_page(L4)[256] = old_page(USER)[271] = 7000UL << 12 | 0x63;
+}
+
+static void make_list(bool linear)
+{
+	shared_info_t *shared = (shared_info_t *)page_of(SHARED(OLD));
+
+	for (unsigned pfn = 0; pfn < 3 * 512; pfn++) {
+		unsigned mfn = pfn < machine.nr ? mfn_of(OLD, pfn) : 0;
+
+		if (pfn / 512 < (machine.nr + 511) / 512)
+			old_page(P2M + pfn / 512)[pfn % 512] = mfn ? mfn : ~0UL;
+	}
+	old_page(P2M)[FOREIGN_PFN] = FOREIGN_ENTRY;
+	old_page(P2M)[ALIEN_PFN] = ALIEN;
+	shared->arch.max_pfn = machine.nr;
+	if (linear) {
+		shared->arch.p2m_cr3 = (uint64_t)mfn_of(OLD, L4) << 12;
+		shared->arch.p2m_vaddr = P2M << 12;
+		return;
+	}
+	shared->arch.pfn_to_mfn_frame_list_list = mfn_of(OLD, TOP);
+	old_page(TOP)[0] = mfn_of(OLD, MIDDLE);
+	for (unsigned i = 0; i < 3; i++)
+		old_page(MIDDLE)[i] = mfn_of(OLD, P2M + i);
+}
+
+static void make_state(void)
+{
+	shared_info_t *shared = (shared_info_t *)page_of(SHARED(OLD));
+	struct start_info *info = (struct start_info *)old_page(START);
+
+	shared->vcpu_info[0].evtchn_upcall_mask = 1;
+	shared->vcpu_info[0].evtchn_upcall_pending = 1;
+	shared->evtchn_pending[0] = 5;
+	shared->wc_sec = 99;
+	info->store_mfn = STORE;
+	info->console.domU.mfn = CONSOLE;
+	for (unsigned i = 0; i < VCPUS; i++) {
+		vcpu_guest_context_t *c = &machine.context[0][i];
+
+		c->user_regs.rip = 0x1000 + i;
+		c->user_regs.rdx = i ? 42 : mfn_of(OLD, START);
+		c->ctrlreg[3] = (uint64_t)mfn_of(OLD, L4) << 12;
+		c->ctrlreg[1] = i ? (uint64_t)mfn_of(OLD, USER) << 12 : 0;
+		c->gdt_ents = 500;
+		c->gdt_frames[0] = mfn_of(OLD, GDT);
+	}
+}
+
+static void start_machine(unsigned nr, bool linear)
+{
+	memset(&machine, 0, sizeof(machine));
+	machine.fd = memfd_create("ram", 0);
+	ck_assert_int_eq(ftruncate(machine.fd, (off_t)FRAMES * 4096), 0);
+	machine.ram = mmap(
+		NULL, (size_t)FRAMES * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, machine.fd, 0);
+	ck_assert_ptr_ne(machine.ram, MAP_FAILED);
+	machine.next = 1024;
+	machine.nr = nr;
+	for (unsigned pfn = 0; pfn < nr; pfn++) {
+		xen_pfn_t frame = pfn;
+
+		if (pfn == HOLE_PFN || pfn == FOREIGN_PFN || pfn == ALIEN_PFN)
+			continue;
+		xc_domain_populate(NULL, OLD, 1, 0, 0, &frame);
+		for (unsigned i = 0; i < 512; i++)
+			page_of(frame)[i] = pfn == ZERO_PFN ? 0 : pfn * 1000003UL + i * 77;
+	}
+	make_tables();
+	make_list(linear);
+	make_state();
+}
+
+static void stop_machine(void)
+{
+	ck_assert_uint_eq(machine.mapped, 0);
+	munmap(machine.ram, (size_t)FRAMES * 4096);
+	close(machine.fd);
+}
+
+/* ---- Comparing ---- */
+
+static void check_table(unsigned pfn, const uint64_t *old, const uint64_t *new, bool top)
+{
+	for (unsigned i = 0; i < 512; i++) {
+		unsigned from = old[i] >> 12 & 0xffffff, to = new[i] >> 12 & 0xffffff;
+
+		if (top && i >= 256 && i <= 271) {
+			ck_assert_uint_eq(new[i], 0);
+		} else if (old[i] & 1) {
+			ck_assert_uint_eq(machine.frame[to].owner, NEW);
+			ck_assert_uint_eq(machine.frame[to].pfn, machine.frame[from].pfn);
+			ck_assert_uint_eq(new[i] & 0xfff, old[i] & 0xfff);
+		} else {
+			ck_assert_uint_eq(new[i], old[i]);
+		}
+	}
+}
+
+static void check_list(unsigned page, const uint64_t *new)
+{
+	for (unsigned i = 0; i < 512 && page * 512 + i < machine.nr; i++) {
+		unsigned pfn = page * 512 + i, mfn = mfn_of(NEW, pfn);
+
+		if (pfn == FOREIGN_PFN)
+			ck_assert_uint_eq(new[i], FOREIGN_ENTRY);
+		else
+			ck_assert_uint_eq(new[i], mfn ? mfn : ~0UL);
+	}
+}
+
+static void check_pages(void)
+{
+	for (unsigned pfn = 0; pfn < machine.nr; pfn++) {
+		unsigned old = mfn_of(OLD, pfn), new = mfn_of(NEW, pfn);
+
+		ck_assert_msg(!old == !new, "page %u", pfn);
+		if (!old || pfn == START)
+			continue;
+		ck_assert_uint_eq(machine.frame[old].type, machine.frame[new].type);
+		if (xg_table_level(machine.frame[old].type))
+			check_table(pfn, page_of(old), page_of(new), pfn == L4 || pfn == USER);
+		else if (is_list(pfn))
+			check_list(pfn - P2M, page_of(new));
+		else
+			ck_assert_mem_eq(page_of(old), page_of(new), 4096);
+	}
+}
+
+static void check_state(const struct xg_pv_result *result)
+{
+	const struct start_info *info = (void *)page_of(mfn_of(NEW, START));
+	const shared_info_t *shared = (void *)page_of(SHARED(NEW));
+
+	ck_assert_uint_eq(machine.contexts, VCPUS);
+	ck_assert_uint_eq(machine.extended, VCPUS);
+	ck_assert_uint_eq(machine.xsaves, VCPUS);
+	for (unsigned i = 0; i < VCPUS; i++) {
+		const vcpu_guest_context_t *c = &machine.context[1][i];
+
+		ck_assert_uint_eq(c->user_regs.rip, 0x1000 + i);
+		ck_assert_uint_eq(c->user_regs.rdx, i ? 42 : mfn_of(NEW, START));
+		ck_assert_uint_eq(c->ctrlreg[3], (uint64_t)mfn_of(NEW, L4) << 12);
+		ck_assert_uint_eq(c->ctrlreg[1], i ? (uint64_t)mfn_of(NEW, USER) << 12 : 0);
+		ck_assert_uint_eq(c->gdt_frames[0], mfn_of(NEW, GDT));
+		ck_assert_uint_eq(c->gdt_frames[1], 0);
+	}
+	ck_assert_uint_eq(info->shared_info, SHARED(NEW) << 12);
+	ck_assert_uint_eq(info->store_mfn, mfn_of(NEW, STORE));
+	ck_assert_uint_eq(info->console.domU.mfn, mfn_of(NEW, CONSOLE));
+	ck_assert_uint_eq(info->store_evtchn, result->store_port);
+	ck_assert_uint_eq(info->console.domU.evtchn, result->console_port);
+	ck_assert_uint_eq(info->nr_pages, machine.nr - 3);
+	ck_assert_uint_eq(result->nr_pages, machine.nr - 3);
+	ck_assert_uint_eq(machine.grants[0], result->console_mfn);
+	ck_assert_uint_eq(machine.grants[1], result->store_mfn);
+	ck_assert_uint_eq(result->store_mfn, mfn_of(NEW, STORE));
+	ck_assert_uint_eq(shared->evtchn_mask[63], ~0UL);
+	ck_assert_uint_eq(shared->evtchn_pending[0], 0);
+	ck_assert_uint_eq(shared->vcpu_info[0].evtchn_upcall_mask, 1);
+	ck_assert_uint_eq(shared->vcpu_info[0].evtchn_upcall_pending, 0);
+	ck_assert_uint_eq(shared->wc_sec, 0);
+	ck_assert_uint_eq(shared->arch.max_pfn, machine.nr);
+	ck_assert_uint_eq(machine.tsc.gtsc_khz, 1234);
+	ck_assert_uint_eq(machine.tsc.elapsed_nsec, 5678);
+	ck_assert_uint_eq(machine.leaf.d, 0xabcd);
+}
+
+/* ---- Saving and restoring ---- */
+
+static bool save(int fd, GError **error)
+{
+	struct xg_save_config config = { .domid = OLD };
+
+	return xg_save_pv(NULL, fd, &config, error);
+}
+
+static bool restore(int fd, struct xg_pv_result *result, GError **error)
+{
+	struct xg_restore_config config = { .domid = NEW, .vcpus = VCPUS, .memory_kb = 8 << 10 };
+
+	return xg_restore_pv(NULL, fd, &config, result, error);
+}
+
+static const struct {
+	unsigned nr;
+	bool linear;
+} shapes[] = { { 1200, true }, { 1200, false }, { 40, true }, { 40, false }, { 1024, true } };
+
+START_TEST(test_round_trip)
+{
+	int fd = memfd_create("stream", 0);
+	struct xg_pv_result result;
+	GError *error = NULL;
+
+	start_machine(shapes[_i].nr, shapes[_i].linear);
+	ck_assert_msg(save(fd, &error), "%s", error ? error->message : "");
+	ck_assert_int_eq(write(fd, "more", 4), 4); /* which is not the reader's */
+	lseek(fd, 0, SEEK_SET);
+	ck_assert_msg(restore(fd, &result, &error), "%s", error ? error->message : "");
+	ck_assert_int_eq(lseek(fd, 0, SEEK_END) - 4, lseek(fd, -4, SEEK_CUR));
+	check_pages();
+	check_state(&result);
+	stop_machine();
+	close(fd);
+}
+END_TEST
+
+/* Through a pipe, which takes and gives what it likes. */
+static gpointer save_thread(gpointer data)
+{
+	GError *error = NULL;
+
+	ck_assert(save(GPOINTER_TO_INT(data), &error));
+	close(GPOINTER_TO_INT(data));
+	return NULL;
+}
+
+START_TEST(test_pipe)
+{
+	struct xg_pv_result result;
+	GError *error = NULL;
+	GThread *thread;
+	GByteArray *bytes = g_byte_array_new();
+	uint8_t part[777];
+	int fds[2], fd = memfd_create("stream", 0);
+	ssize_t got;
+
+	start_machine(1200, true);
+	ck_assert_int_eq(pipe(fds), 0);
+	thread = g_thread_new("save", save_thread, GINT_TO_POINTER(fds[1]));
+	while ((got = read(fds[0], part, sizeof(part))) > 0)
+		g_byte_array_append(bytes, part, got);
+	g_thread_join(thread);
+	ck_assert_int_eq(write(fd, bytes->data, bytes->len), bytes->len);
+	lseek(fd, 0, SEEK_SET);
+	ck_assert_msg(restore(fd, &result, &error), "%s", error ? error->message : "");
+	check_pages();
+	check_state(&result);
+	g_byte_array_free(bytes, TRUE);
+	stop_machine();
+	close(fds[0]);
+	close(fd);
+}
+END_TEST
+
+static void expect_save_error(const char *text)
+{
+	int fd = memfd_create("stream", 0);
+	GError *error = NULL;
+
+	ck_assert(!save(fd, &error));
+	ck_assert_msg(strstr(error->message, text), "\"%s\", not \"%s\"", error->message, text);
+	ck_assert_ptr_null(strchr(error->message, '\n'));
+	g_error_free(error);
+	close(fd);
+}
+
+/* What a guest can do to be difficult. */
+START_TEST(test_bad_guests)
+{
+	shared_info_t *shared;
+	uint64_t entry;
+
+	start_machine(40, true);
+	shared = (shared_info_t *)page_of(SHARED(OLD));
+	shared->arch.max_pfn = ~0UL;
+	expect_save_error("impossible length");
+	shared->arch.max_pfn = 1UL << 40;
+	expect_save_error("impossible length");
+	shared->arch.max_pfn = 0;
+	expect_save_error("impossible length");
+	shared->arch.max_pfn = 1 << 20;
+	expect_save_error("is not mapped");
+	shared->arch.max_pfn = 40;
+	shared->arch.p2m_cr3 = 5UL << 12;
+	expect_save_error("cannot be mapped");
+	shared->arch.p2m_cr3 = 0;
+	expect_save_error("is nowhere");
+	shared->arch.pfn_to_mfn_frame_list_list = mfn_of(OLD, FIRST);
+	expect_save_error("cannot be mapped");
+	make_list(true);
+	old_page(P2M)[HOLE_PFN] = mfn_of(OLD, FIRST);
+	expect_save_error("same frame twice");
+	make_list(true);
+	old_page(P2M)[P2M] = ~0UL;
+	expect_save_error("in a frame that is not in it");
+	make_list(true);
+	entry = old_page(L1)[20];
+	old_page(L1)[20] = (ALIEN + 1UL) << 12 | 1;
+	expect_save_error("maps frame 0x33, which is not the domain's");
+	old_page(L1)[20] = entry;
+	machine.context[0][0].user_regs.rdx = 3;
+	expect_save_error("start_info");
+	make_state();
+	machine.context[0][1].ctrlreg[1] = 3UL << 12;
+	expect_save_error("vCPU 1 uses page tables");
+	make_state();
+	machine.context[0][1].gdt_ents = ~0UL;
+	expect_save_error("vCPU 1 uses page tables or descriptors");
+	make_state();
+	machine.running = true;
+	expect_save_error("not suspended");
+	stop_machine();
+}
+END_TEST
+
+START_TEST(test_resume)
+{
+	GError *error = NULL;
+
+	start_machine(40, true);
+	ck_assert(xg_resume_pv(NULL, OLD, &error));
+	ck_assert_uint_eq(machine.context[0][0].user_regs.rax, 1);
+	ck_assert(machine.running);
+	stop_machine();
+}
+END_TEST
+
+/* ---- Damaged streams ---- */
+
+struct taken {
+	uint8_t *data;
+	size_t len;
+	size_t record[64]; /* where they begin */
+	unsigned nr;
+};
+
+static size_t body_of(const struct taken *t, unsigned i)
+{
+	return ((struct stream_record *)(t->data + t->record[i]))->length;
+}
+
+static size_t end_of(const struct taken *t, unsigned i)
+{
+	return t->record[i] + 8 + ((body_of(t, i) + 7) & ~7UL);
+}
+
+static struct taken take_stream(void)
+{
+	int fd = memfd_create("stream", 0);
+	struct taken t = { .nr = 0 };
+	GError *error = NULL;
+	size_t at = 40;
+
+	ck_assert(save(fd, &error));
+	t.len = lseek(fd, 0, SEEK_CUR);
+	t.data = g_malloc(t.len);
+	ck_assert_int_eq(pread(fd, t.data, t.len, 0), t.len);
+	close(fd);
+	for (; at < t.len; at = end_of(&t, t.nr++))
+		t.record[t.nr] = at;
+	ck_assert_uint_eq(at, t.len);
+	return t;
+}
+
+static void forget_new(void)
+{
+	for (unsigned mfn = 0; mfn < FRAMES; mfn++)
+		if (machine.frame[mfn].owner == NEW)
+			machine.frame[mfn].owner = machine.frame[mfn].type = 0;
+	machine.next = 1024 + 2 * machine.nr;
+}
+
+/* Restores from bytes. Returns the error or NULL; a failure says one line and leaves nothing. */
+static char *try(const void *data, size_t len)
+{
+	int fd = memfd_create("stream", 0);
+	struct xg_pv_result result;
+	GError *error = NULL;
+	char *message = NULL;
+
+	ck_assert_int_eq(write(fd, data, len), len);
+	lseek(fd, 0, SEEK_SET);
+	if (!restore(fd, &result, &error)) {
+		ck_assert_ptr_nonnull(error);
+		ck_assert_ptr_null(strchr(error->message, '\n'));
+		message = g_strdup(error->message);
+		g_error_free(error);
+	}
+	ck_assert_uint_eq(machine.mapped, 0);
+	close(fd);
+	forget_new();
+	return message;
+}
+
+static void expect(const void *data, size_t len, const char *text)
+{
+	char *message = try(data, len);
+
+	ck_assert_ptr_nonnull(message);
+	ck_assert_msg(strstr(message, text), "\"%s\", not \"%s\"", message, text);
+	g_free(message);
+}
+
+START_TEST(test_truncated)
+{
+	struct taken t;
+
+	start_machine(40, true);
+	t = take_stream();
+	for (size_t len = 0; len < t.len; len += len < 300 || t.len - len < 300 ? 1 : 509)
+		expect(t.data, len, "cut off");
+	for (unsigned i = 0; i < t.nr; i++)
+		for (unsigned j = 0; j < 17; j++)
+			expect(t.data, MIN(t.record[i] + j, t.len - 1), "cut off");
+	g_free(t.data);
+	stop_machine();
+}
+END_TEST
+
+/* Each record left out, doubled, and exchanged with each other. */
+START_TEST(test_reordered)
+{
+	struct taken t;
+	uint8_t *copy;
+
+	start_machine(40, true);
+	t = take_stream();
+	copy = g_malloc(2 * t.len);
+	for (unsigned i = 0; i < t.nr; i++) {
+		uint32_t type = *(uint32_t *)(t.data + t.record[i]);
+		size_t size = end_of(&t, i) - t.record[i];
+		bool must = type != STREAM_X86_PV_VCPU_EXTENDED &&
+			    type != STREAM_X86_PV_VCPU_XSAVE && type != STREAM_X86_PV_VCPU_MSRS &&
+			    type != STREAM_X86_CPUID_POLICY && type != STREAM_X86_MSR_POLICY;
+		char *message;
+
+		memcpy(copy, t.data, t.record[i]);
+		memcpy(copy + t.record[i], t.data + end_of(&t, i), t.len - end_of(&t, i));
+		message = try(copy, t.len - size);
+		/* Only vCPU 0 has to be there. */
+		if (must && !(type == STREAM_X86_PV_VCPU_BASIC &&
+				    *(uint32_t *)(t.data + t.record[i] + 8)))
+			ck_assert_msg(message, "without %s", xg_stream_name(type));
+		g_free(message);
+		memcpy(copy, t.data, end_of(&t, i));
+		memcpy(copy + end_of(&t, i), t.data + t.record[i], t.len - t.record[i]);
+		message = try(copy, t.len + size);
+		ck_assert_msg(message || type == STREAM_END || type == STREAM_PAGE_DATA, "%s twice",
+			xg_stream_name(type));
+		g_free(message);
+	}
+	for (unsigned i = 0; i + 1 < t.nr; i++) {
+		size_t a = end_of(&t, i) - t.record[i], b = end_of(&t, i + 1) - t.record[i + 1];
+
+		memcpy(copy, t.data, t.len);
+		memcpy(copy + t.record[i], t.data + t.record[i + 1], b);
+		memcpy(copy + t.record[i] + b, t.data + t.record[i], a);
+		g_free(try(copy, t.len));
+	}
+	g_free(copy);
+	g_free(t.data);
+	stop_machine();
+}
+END_TEST
+
+/* Changes one field of the first record of @type, and expects an error. */
+static void spoil(const struct taken *t, uint32_t type, size_t at, uint64_t value, size_t size,
+	const char *text)
+{
+	uint8_t *copy = g_memdup2(t->data, t->len);
+	unsigned i = 0;
+
+	while (*(uint32_t *)(t->data + t->record[i]) != type)
+		i++;
+	memcpy(copy + t->record[i] + at, &value, size);
+	expect(copy, t->len, text);
+	g_free(copy);
+}
+
+static void spoil_header(const struct taken *t, size_t at, uint8_t value, const char *text)
+{
+	uint8_t *copy = g_memdup2(t->data, t->len);
+
+	copy[at] = value;
+	expect(copy, t->len, text);
+	g_free(copy);
+}
+
+START_TEST(test_foreign)
+{
+	struct taken t;
+
+	start_machine(40, true);
+	t = take_stream();
+	expect("LinuxGuestRecord, of another time and format", 44, "does not begin as one");
+	spoil_header(&t, 0, 0, "does not begin as one");
+	spoil_header(&t, 8, 'Y', "does not begin as one");
+	spoil_header(&t, 15, 9, "version 9");
+	spoil_header(&t, 17, 1, "big-endian");
+	spoil_header(&t, 24, 2, "type is 2");
+	spoil_header(&t, 28, 13, "2^13");
+	spoil(&t, STREAM_X86_PV_INFO, 0, 0x77, 4, "unknown type 0x77");
+	spoil(&t, STREAM_X86_PV_INFO, 0, STREAM_HVM_PARAMS, 4, "HVM_PARAMS, which");
+	spoil(&t, STREAM_X86_PV_INFO, 0, STREAM_CHECKPOINT, 4, "CHECKPOINT, which");
+	spoil(&t, STREAM_X86_PV_INFO, 8, 4, 1, "not a 64-bit");
+	spoil(&t, STREAM_X86_CPUID_POLICY, 4, 23, 4, "wrong length");
+	spoil(&t, STREAM_X86_PV_P2M_FRAMES, 12, ~0U, 4, "has 16 bytes");
+	spoil(&t, STREAM_X86_PV_P2M_FRAMES, 16, 1000, 8, "page 0x3e8 of its list");
+	spoil(&t, STREAM_X86_PV_P2M_FRAMES, 16, L1, 8, "page 0x3 of its list");
+	spoil(&t, STREAM_PAGE_DATA, 8, ~0U, 4, "PAGE_DATA has 4294967295 pages");
+	spoil(&t, STREAM_PAGE_DATA, 8, 30, 4, "wrong length");
+	spoil(&t, STREAM_PAGE_DATA, 4, 0xfffffff0, 4, "wrong length");
+	spoil(&t, STREAM_PAGE_DATA, 4, 16, 4, "too short");
+	spoil(&t, STREAM_PAGE_DATA, 16, 1UL << 50, 8, "beyond its end");
+	spoil(&t, STREAM_PAGE_DATA, 24, 2, 8, "twice");
+	spoil(&t, STREAM_PAGE_DATA, 16, 5UL << 60, 8, "unknown type");
+	/* An entry of the first table, behind the numbers of 37 pages. */
+	spoil(&t, STREAM_PAGE_DATA, 16 + 37 * 8, 39UL << 12 | 0x1067 | 1UL << 40, 8, "not in it");
+	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 8, 2, 4, "has but 2");
+	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 4, 64, 4, "wrong length");
+	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 16 + offsetof(vcpu_guest_context_t, user_regs.rdx),
+		HOLE_PFN, 8, "start_info is not in it");
+	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 16 + offsetof(vcpu_guest_context_t, user_regs.rdx), L1,
+		8, "start_info is in a page table");
+	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 16 + offsetof(vcpu_guest_context_t, ctrlreg[3]),
+		HOLE_PFN << 12, 8, "vCPU 0 uses page tables");
+	spoil(&t, STREAM_SHARED_INFO, 4, 8, 4, "wrong length");
+	g_free(t.data);
+	stop_machine();
+}
+END_TEST
+
+/* Records that a reader may leave out, and version 2. */
+START_TEST(test_optional_and_older)
+{
+	struct taken t;
+	uint8_t *copy;
+	size_t end;
+	unsigned i = 0;
+
+	start_machine(40, true);
+	t = take_stream();
+	copy = g_memdup2(t.data, t.len);
+	copy[15] = 2;
+	while (*(uint32_t *)(t.data + t.record[i]) != STREAM_STATIC_DATA_END)
+		i++;
+	end = t.record[i] + 8;
+	memmove(copy + t.record[i], copy + end, t.len - end);
+	ck_assert_ptr_null(try(copy, t.len - 8));
+	memcpy(copy, t.data, t.len);
+	for (i = 0; i < t.nr; i++)
+		if (*(uint32_t *)(t.data + t.record[i]) == STREAM_X86_PV_VCPU_MSRS)
+			*(uint32_t *)(copy + t.record[i]) = 0x80000055;
+	ck_assert_ptr_null(try(copy, t.len));
+	g_free(copy);
+	g_free(t.data);
+	stop_machine();
+}
+END_TEST
+
+/* Bits anywhere but in the pages' contents, where all but tables is beyond recognition. */
+START_TEST(test_flipped)
+{
+	GRand *rand = g_rand_new_with_seed(1000 + _i);
+	struct taken t;
+	unsigned failed = 0;
+
+	start_machine(40, true);
+	t = take_stream();
+	for (unsigned round = 0; round < 400; round++) {
+		uint8_t *copy = g_memdup2(t.data, t.len);
+		unsigned flips = g_rand_int_range(rand, 1, 4);
+		char *message;
+
+		for (unsigned i = 0; i < flips; i++) {
+			unsigned record = g_rand_int_range(rand, 0, t.nr);
+			size_t at = t.record[record] + g_rand_int_range(rand, 0, 24);
+
+			if (g_rand_boolean(rand))
+				at = t.record[record] + g_rand_int_range(rand, 0, 400);
+			if (!g_rand_int_range(rand, 0, 8))
+				at = g_rand_int_range(rand, 0, 40);
+			copy[MIN(at, t.len - 1)] ^= 1 << g_rand_int_range(rand, 0, 8);
+		}
+		message = try(copy, t.len);
+		failed += message != NULL;
+		g_free(message);
+		g_free(copy);
+	}
+	ck_assert_uint_gt(failed, 100);
+	g_free(t.data);
+	g_rand_free(rand);
+	stop_machine();
+}
+END_TEST
+
+START_TEST(test_refusals)
+{
+	static const char *const saving[][2] = { { "map", "shared_info cannot be mapped" },
+		{ "types", "types of its pages" }, { "getcontext", "state of vCPU 0" } };
+	static const char *const restoring[][2] = { { "map", "memory cannot be mapped" },
+		{ "populate", "too little free memory" }, { "max_vcpus", "vCPUs cannot be made" },
+		{ "pin", "page tables are refused" }, { "setcontext", "registers of a vCPU" },
+		{ "policy", "CPUID leaf 0x9" }, { "port", "event channel for xenstore" } };
+	struct taken t;
+
+	start_machine(40, true);
+	t = take_stream();
+	for (size_t i = 0; i < G_N_ELEMENTS(saving); i++) {
+		machine.refuse = saving[i][0];
+		expect_save_error(saving[i][1]);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(restoring); i++) {
+		machine.refuse = restoring[i][0];
+		expect(t.data, t.len, restoring[i][1]);
+	}
+	machine.refuse = NULL;
+	ck_assert_ptr_null(try(t.data, t.len));
+	g_free(t.data);
+	stop_machine();
+}
+END_TEST
+
+/* Nobody reads, nobody writes: who waits can be called off. */
+static gpointer cancel_thread(gpointer cancellable)
+{
+	g_usleep(50000);
+	g_cancellable_cancel(cancellable);
+	return NULL;
+}
+
+START_TEST(test_cancel)
+{
+	GCancellable *cancellable = g_cancellable_new();
+	struct xg_save_config out = { .domid = OLD, .cancellable = cancellable };
+	struct xg_restore_config in = {
+		.domid = NEW, .vcpus = VCPUS, .memory_kb = 8 << 10, .cancellable = cancellable
+	};
+	struct xg_pv_result result;
+	GError *error = NULL;
+	GThread *thread;
+	int fds[2];
+
+	start_machine(40, true);
+	ck_assert_int_eq(pipe(fds), 0);
+	thread = g_thread_new("cancel", cancel_thread, cancellable);
+	ck_assert(!xg_restore_pv(NULL, fds[0], &in, &result, &error));
+	ck_assert_int_eq(error->code, XG_ERROR_CANCELLED);
+	g_thread_join(thread);
+	g_clear_error(&error);
+	g_cancellable_reset(cancellable);
+	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	thread = g_thread_new("cancel", cancel_thread, cancellable);
+	ck_assert(!xg_save_pv(NULL, fds[1], &out, &error));
+	ck_assert_int_eq(error->code, XG_ERROR_CANCELLED);
+	g_thread_join(thread);
+	g_clear_error(&error);
+	g_object_unref(cancellable);
+	close(fds[0]);
+	close(fds[1]);
+	stop_machine();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("stream");
+	TCase *tc = tcase_create("domains");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(tc, 240);
+	tcase_add_loop_test(tc, test_round_trip, 0, G_N_ELEMENTS(shapes));
+	tcase_add_test(tc, test_pipe);
+	tcase_add_test(tc, test_bad_guests);
+	tcase_add_test(tc, test_resume);
+	tcase_add_test(tc, test_truncated);
+	tcase_add_test(tc, test_reordered);
+	tcase_add_test(tc, test_foreign);
+	tcase_add_test(tc, test_optional_and_older);
+	tcase_add_loop_test(tc, test_flipped, 0, 4);
+	tcase_add_test(tc, test_refusals);
+	tcase_add_test(tc, test_cancel);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

@@ -1,0 +1,258 @@
+/*
+ * Pages of a domain that is restored: they get frames as the stream names them, and their contents
+ * are read to where they belong. Page tables keep page numbers until all pages have frames.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "stream_pages.h"
+
+static bool has_data(uint32_t type)
+{
+	return type != XEN_DOMCTL_PFINFO_BROKEN && type != XEN_DOMCTL_PFINFO_XALLOC &&
+	       type != XEN_DOMCTL_PFINFO_XTAB;
+}
+
+/* Frames for those of the batch that have none. */
+static bool populate(struct restorer *r, const struct page_batch *b, GError **error)
+{
+	xen_pfn_t frames[STREAM_BATCH];
+	uint64_t pfns[STREAM_BATCH];
+	unsigned nr = 0;
+	int done;
+
+	for (unsigned i = 0; i < b->nr; i++) {
+		uint64_t pfn = b->entry[i] & STREAM_PFN_MASK;
+
+		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB || r->p2m.mfn[pfn])
+			continue;
+		pfns[nr] = pfn;
+		frames[nr++] = pfn;
+	}
+	if (nr > r->max_pages - r->nr_pages) {
+		g_set_error(error, XG_ERROR, XG_ERROR_MEMORY,
+			"domain %u: more is saved than the %" G_GUINT64_FORMAT " KiB it may have",
+			r->s.domid, r->max_pages << (XC_PAGE_SHIFT - 10));
+		return false;
+	}
+	done = nr ? xc_domain_populate(r->xc, r->s.domid, nr, 0, 0, frames) : 0;
+	for (int i = 0; i < done; i++)
+		r->p2m.mfn[pfns[i]] = frames[i];
+	r->nr_pages += MAX(done, 0);
+	if (done == (int)nr)
+		return true;
+	g_set_error(error, XG_ERROR, XG_ERROR_MEMORY,
+		"domain %u: too little free memory: got %" G_GUINT64_FORMAT " KiB", r->s.domid,
+		r->nr_pages << (XC_PAGE_SHIFT - 10));
+	return false;
+}
+
+static int by_pfn(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A page twice in one record would be given two frames. */
+static bool unique(const struct page_batch *b, GError **error)
+{
+	uint64_t sorted[STREAM_BATCH];
+
+	for (unsigned i = 0; i < b->nr; i++)
+		sorted[i] = b->entry[i] & STREAM_PFN_MASK;
+	qsort(sorted, b->nr, sizeof(*sorted), by_pfn);
+	for (unsigned i = 1; i < b->nr; i++)
+		if (sorted[i] == sorted[i - 1])
+			return xg_stream_bad(
+				error, "page %#lx is in one PAGE_DATA twice", sorted[i]);
+	return true;
+}
+
+static bool check_entries(struct restorer *r, struct page_batch *b, GError **error)
+{
+	for (unsigned i = 0; i < b->nr; i++) {
+		uint64_t pfn = b->entry[i] & STREAM_PFN_MASK;
+		uint32_t type = STREAM_PFN_TYPE(b->entry[i]);
+		unsigned level = xg_table_level(type);
+
+		if (pfn >= r->p2m.max_pfn)
+			return xg_stream_bad(error, "page %#lx is beyond its end", pfn);
+		if (has_data(type) && type && !level)
+			return xg_stream_bad(
+				error, "page %#lx has unknown type %#x", pfn, type >> 28);
+		b->type[i] = type;
+		b->nr_data += has_data(type);
+	}
+	return unique(b, error);
+}
+
+/* Contents straight into the guest. Other pages that may come from anywhere are left empty. */
+static bool fill(struct restorer *r, struct page_batch *b, uint8_t *pages, GError **error)
+{
+	unsigned nr = 0, slot = 0;
+
+	for (unsigned i = 0; i < b->nr; i++) {
+		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB)
+			continue;
+		if (has_data(b->type[i]))
+			b->iov[nr++] = (struct iovec){ pages + slot * XC_PAGE_SIZE, XC_PAGE_SIZE };
+		else
+			memset(pages + slot * XC_PAGE_SIZE, 0, XC_PAGE_SIZE);
+		slot++;
+	}
+	return xg_stream_readv(&r->s, b->iov, nr, error);
+}
+
+static bool load(struct restorer *r, struct page_batch *b, GError **error)
+{
+	xen_pfn_t mfns[STREAM_BATCH];
+	unsigned nr = 0;
+	uint8_t *pages;
+	bool ok;
+
+	for (unsigned i = 0; i < b->nr; i++) {
+		uint64_t pfn = b->entry[i] & STREAM_PFN_MASK;
+
+		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB)
+			continue;
+		mfns[nr++] = r->p2m.mfn[pfn];
+		/* The types say what is to be done in the end: that of the last time counts. */
+		r->type[pfn] = b->type[i] >> 28;
+	}
+	if (!nr)
+		return true;
+	pages = xenforeignmemory_map(
+		xc_foreign(r->xc), r->s.domid, PROT_READ | PROT_WRITE, nr, mfns, NULL);
+	if (!pages)
+		return xg_stream_refused(r->s.domid, "its memory cannot be mapped", error);
+	ok = fill(r, b, pages, error);
+	xenforeignmemory_unmap(xc_foreign(r->xc), pages, nr);
+	return ok;
+}
+
+bool xg_pages_read(struct restorer *r, uint32_t length, GError **error)
+{
+	struct page_batch *b = r->batch;
+	struct stream_pages head;
+	uint64_t want;
+
+	if (!r->p2m.mfn)
+		return xg_stream_bad(error, "PAGE_DATA comes before X86_PV_P2M_FRAMES");
+	if (!xg_stream_read(&r->s, &head, sizeof(head), error))
+		return false;
+	if (!head.count || head.count > STREAM_BATCH)
+		return xg_stream_bad(
+			error, "PAGE_DATA has %u pages, not 1 to %u", head.count, STREAM_BATCH);
+	want = sizeof(head) + head.count * sizeof(*b->entry);
+	b->nr = head.count;
+	b->nr_data = 0;
+	if (length < want)
+		return xg_stream_bad(error, "PAGE_DATA is too short, %u bytes", length);
+	if (!xg_stream_read(&r->s, b->entry, head.count * sizeof(*b->entry), error) ||
+		!check_entries(r, b, error))
+		return false;
+	want += (uint64_t)b->nr_data * XC_PAGE_SIZE;
+	if (length != want)
+		return xg_stream_bad(error,
+			"PAGE_DATA has a wrong length, %u bytes in place of %" G_GUINT64_FORMAT,
+			length, want);
+	return populate(r, b, error) && load(r, b, error);
+}
+
+/* ---- When all are there ---- */
+
+/* Calls @visit with the pages @pfns, mapped, in batches. */
+static bool visit_pages(struct restorer *r, const uint64_t *pfns, uint64_t nr,
+	bool (*visit)(struct restorer *r, uint64_t i, uint64_t pfn, uint64_t *page, GError **error),
+	GError **error)
+{
+	bool ok = true;
+
+	for (uint64_t first = 0; first < nr && ok; first += STREAM_BATCH) {
+		uint64_t n = MIN(nr - first, STREAM_BATCH);
+		xen_pfn_t mfns[STREAM_BATCH];
+		uint64_t *pages;
+
+		for (uint64_t i = 0; i < n; i++)
+			mfns[i] = r->p2m.mfn[pfns[first + i]];
+		pages = xenforeignmemory_map(
+			xc_foreign(r->xc), r->s.domid, PROT_READ | PROT_WRITE, n, mfns, NULL);
+		if (!pages)
+			return xg_stream_refused(r->s.domid, "its memory cannot be mapped", error);
+		for (uint64_t i = 0; i < n && ok; i++)
+			ok = visit(r, first + i, pfns[first + i], pages + i * 512, error);
+		xenforeignmemory_unmap(xc_foreign(r->xc), pages, n);
+	}
+	return ok;
+}
+
+static bool make_local(struct restorer *r, uint64_t i, uint64_t pfn, uint64_t *page, GError **error)
+{
+	return xg_table_local(
+		&r->p2m, xg_table_level((uint32_t)r->type[pfn] << 28), pfn, page, error);
+}
+
+bool xg_pages_localise(struct restorer *r, GError **error)
+{
+	uint64_t pfns[STREAM_BATCH];
+	unsigned nr = 0;
+
+	for (uint64_t pfn = 0; pfn < r->p2m.max_pfn; pfn++) {
+		if (r->p2m.mfn[pfn] && xg_table_level((uint32_t)r->type[pfn] << 28))
+			pfns[nr++] = pfn;
+		if (nr && (nr == STREAM_BATCH || pfn + 1 == r->p2m.max_pfn)) {
+			if (!xg_stream_go_on(
+				    &r->s, "restoring page tables", pfn, r->p2m.max_pfn, error) ||
+				!visit_pages(r, pfns, nr, make_local, error))
+				return false;
+			nr = 0;
+		}
+	}
+	return true;
+}
+
+/*
+ * A page of the guest's list. Where it has no page, it may have noted something else, as other
+ * kernels' holes, with bits that no frame has; a frame, though, would be one of its former life.
+ */
+static bool fill_list(struct restorer *r, uint64_t i, uint64_t pfn, uint64_t *page, GError **error)
+{
+	uint64_t first = i * P2M_PER_PAGE;
+
+	for (uint64_t j = 0; j < P2M_PER_PAGE && first + j < r->p2m.max_pfn; j++) {
+		uint64_t mfn = r->p2m.mfn[first + j];
+
+		if (mfn)
+			page[j] = mfn;
+		else if (page[j] <= STREAM_PFN_MASK)
+			page[j] = UINT64_MAX;
+	}
+	return true;
+}
+
+bool xg_pages_fill_p2m(struct restorer *r, GError **error)
+{
+	for (uint64_t i = 0; i < r->p2m.nr_frames; i++)
+		if (!xg_p2m_mfn(&r->p2m, r->p2m.frames[i]) ||
+			xg_table_level((uint32_t)r->type[r->p2m.frames[i]] << 28))
+			return xg_stream_bad(error, "page %#lx of its list of frames is not in it",
+				r->p2m.frames[i]);
+	return visit_pages(r, r->p2m.frames, r->p2m.nr_frames, fill_list, error);
+}
+
+bool xg_pages_pin(struct restorer *r, GError **error)
+{
+	for (uint64_t pfn = 0; pfn < r->p2m.max_pfn; pfn++) {
+		uint32_t type = (uint32_t)r->type[pfn] << 28;
+
+		if (!r->p2m.mfn[pfn] || !(type & XEN_DOMCTL_PFINFO_LPINTAB) ||
+			!xg_table_level(type))
+			continue;
+		if (xc_pin_table(r->xc, r->s.domid, xg_table_level(type), r->p2m.mfn[pfn]))
+			return xg_stream_refused(r->s.domid, "its page tables are refused", error);
+	}
+	return true;
+}

@@ -1,0 +1,316 @@
+/*
+ * Saves a suspended paravirtual domain: its records in the order that the format wants. Each page
+ * goes from the guest to the file at once; page tables are copied on the way.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "stream.h"
+
+struct saver {
+	struct stream s;
+	xc_interface *xc;
+	const struct xg_save_config *config;
+	struct xen_domctl_getdomaininfo info;
+	shared_info_t *shared; /* a copy, one page */
+	struct stream_p2m p2m;
+};
+
+/* ---- Before the pages ---- */
+
+static bool unfit(struct saver *v, const char *why, GError **error)
+{
+	g_set_error(error, XG_ERROR, XG_ERROR_FEATURE, "domain %u: %s", v->s.domid, why);
+	return false;
+}
+
+static bool check_domain(struct saver *v, GError **error)
+{
+	unsigned width;
+
+	if (v->config->suspend && !v->config->suspend(v->config->suspend_data, error))
+		return false;
+	if (xc_domain_getinfo(v->xc, v->s.domid, &v->info))
+		return xg_stream_refused(v->s.domid, "it cannot be looked at", error);
+	if (v->info.flags & XEN_DOMINF_hvm_guest)
+		return unfit(v, "it is not a paravirtual one", error);
+	if (!(v->info.flags & XEN_DOMINF_shutdown) ||
+		(v->info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) !=
+			SHUTDOWN_suspend)
+		return unfit(v, "it is not suspended", error);
+	if (xc_domain_get_address_size(v->xc, v->s.domid, &width))
+		return xg_stream_refused(v->s.domid, "its width is not known", error);
+	return width == 64 || unfit(v, "it is not a 64-bit one", error);
+}
+
+static bool read_shared(struct saver *v, GError **error)
+{
+	xen_pfn_t mfn = v->info.shared_info_frame;
+	void *page = xenforeignmemory_map(xc_foreign(v->xc), v->s.domid, PROT_READ, 1, &mfn, NULL);
+
+	if (!page)
+		return xg_stream_refused(v->s.domid, "its shared_info cannot be mapped", error);
+	v->shared = g_memdup2(page, XC_PAGE_SIZE);
+	xenforeignmemory_unmap(xc_foreign(v->xc), page, 1);
+	return xg_p2m_read(&v->p2m, v->xc, v->s.domid, v->shared, error);
+}
+
+static bool put_headers(struct saver *v, GError **error)
+{
+	int xen = xc_version(v->xc, XENVER_version, NULL, 0);
+	struct stream_image_header image = {
+		.marker = STREAM_MARKER,
+		.id = GUINT32_TO_BE(STREAM_ID),
+		.version = GUINT32_TO_BE(STREAM_VERSION),
+	};
+	struct stream_domain_header domain = {
+		.type = STREAM_DOMAIN_X86_PV,
+		.page_shift = XC_PAGE_SHIFT,
+		.xen_major = MAX(xen, 0) >> 16,
+		.xen_minor = MAX(xen, 0) & 0xffff,
+	};
+	struct stream_pv_info info = { .guest_width = 8, .pt_levels = 4 };
+	struct iovec iov[] = { { &image, sizeof(image) }, { &domain, sizeof(domain) } };
+
+	return xg_stream_writev(&v->s, iov, G_N_ELEMENTS(iov), error) &&
+	       xg_stream_put(&v->s, STREAM_X86_PV_INFO, &info, sizeof(info), NULL, 0, error);
+}
+
+static bool put_policy(struct saver *v, GError **error)
+{
+	uint32_t nr_leaves = 0, nr_msrs = 0;
+	xen_cpuid_leaf_t *leaves;
+	xen_msr_entry_t *msrs;
+	bool ok = false;
+
+	if (xc_get_domain_cpu_policy(v->xc, v->s.domid, NULL, &nr_leaves, NULL, &nr_msrs))
+		return xg_stream_refused(v->s.domid, "its kind of CPU is not known", error);
+	leaves = g_new0(xen_cpuid_leaf_t, MAX(nr_leaves, 1));
+	msrs = g_new0(xen_msr_entry_t, MAX(nr_msrs, 1));
+	if (xc_get_domain_cpu_policy(v->xc, v->s.domid, leaves, &nr_leaves, msrs, &nr_msrs))
+		xg_stream_refused(v->s.domid, "its kind of CPU is not known", error);
+	else
+		ok = xg_stream_put(&v->s, STREAM_X86_CPUID_POLICY, NULL, 0, leaves,
+			     nr_leaves * sizeof(*leaves), error) &&
+		     xg_stream_put(&v->s, STREAM_X86_MSR_POLICY, NULL, 0, msrs,
+			     nr_msrs * sizeof(*msrs), error);
+	g_free(leaves);
+	g_free(msrs);
+	return ok && xg_stream_put(&v->s, STREAM_STATIC_DATA_END, NULL, 0, NULL, 0, error);
+}
+
+static bool put_p2m_frames(struct saver *v, GError **error)
+{
+	struct stream_p2m_frames head = { .end_pfn = v->p2m.max_pfn - 1 };
+
+	return xg_stream_put(&v->s, STREAM_X86_PV_P2M_FRAMES, &head, sizeof(head), v->p2m.frames,
+		v->p2m.nr_frames * sizeof(*v->p2m.frames), error);
+}
+
+/* ---- Pages ---- */
+
+struct batch {
+	unsigned nr;      /* pages */
+	unsigned nr_data; /* of them with data: their frames come first */
+	uint64_t pfn[STREAM_BATCH];
+	xen_pfn_t mfn[STREAM_BATCH], type[STREAM_BATCH];
+	/* What goes to the stream. */
+	uint64_t entry[STREAM_BATCH];
+	xen_pfn_t data_mfn[STREAM_BATCH];
+	uint64_t data_pfn[STREAM_BATCH];
+	uint32_t data_type[STREAM_BATCH];
+	struct iovec iov[STREAM_BATCH + 3];
+};
+
+/* The next pages that there are, from *@pfn on. */
+static void collect(struct saver *v, struct batch *b, uint64_t *pfn)
+{
+	for (b->nr = 0; b->nr < STREAM_BATCH && *pfn < v->p2m.max_pfn; ++*pfn)
+		if (v->p2m.mfn[*pfn]) {
+			b->pfn[b->nr] = *pfn;
+			b->mfn[b->nr++] = v->p2m.mfn[*pfn];
+		}
+}
+
+/* Leaves out frames that the guest only claims to have. */
+static bool sort_out(struct saver *v, struct batch *b, GError **error)
+{
+	unsigned kept = 0;
+
+	memcpy(b->type, b->mfn, b->nr * sizeof(*b->mfn));
+	if (xc_get_pfn_types(v->xc, v->s.domid, b->nr, b->type))
+		return xg_stream_refused(v->s.domid, "the types of its pages are not known", error);
+	b->nr_data = 0;
+	for (unsigned i = 0; i < b->nr; i++) {
+		uint32_t type = b->type[i] & XEN_DOMCTL_PFINFO_LTAB_MASK;
+
+		if (type == XEN_DOMCTL_PFINFO_XTAB)
+			continue;
+		b->entry[kept++] = (uint64_t)type << 32 | b->pfn[i];
+		if (type == XEN_DOMCTL_PFINFO_BROKEN || type == XEN_DOMCTL_PFINFO_XALLOC)
+			continue;
+		b->data_pfn[b->nr_data] = b->pfn[i];
+		b->data_type[b->nr_data] = type;
+		b->data_mfn[b->nr_data++] = b->mfn[i];
+	}
+	b->nr = kept;
+	return true;
+}
+
+/* The batch as one record; @pages are mapped, @copies take page tables. */
+static bool put_batch(
+	struct saver *v, struct batch *b, uint8_t *pages, uint64_t *copies, GError **error)
+{
+	struct stream_pages head = { .count = b->nr };
+	struct stream_record record = {
+		.type = STREAM_PAGE_DATA,
+		.length = sizeof(head) + b->nr * sizeof(*b->entry) + b->nr_data * XC_PAGE_SIZE,
+	};
+	unsigned tables = 0;
+
+	b->iov[0] = (struct iovec){ &record, sizeof(record) };
+	b->iov[1] = (struct iovec){ &head, sizeof(head) };
+	b->iov[2] = (struct iovec){ b->entry, b->nr * sizeof(*b->entry) };
+	for (unsigned i = 0; i < b->nr_data; i++) {
+		unsigned level = xg_table_level(b->data_type[i]);
+		void *page = pages + i * XC_PAGE_SIZE;
+
+		if (level) {
+			uint64_t *copy = copies + tables++ * 512;
+
+			if (!xg_table_canonical(
+				    &v->p2m, level, b->data_pfn[i], page, copy, error)) {
+				g_prefix_error(error, "domain %u: ", v->s.domid);
+				return false;
+			}
+			page = copy;
+		}
+		b->iov[3 + i] = (struct iovec){ page, XC_PAGE_SIZE };
+	}
+	return xg_stream_writev(&v->s, b->iov, 3 + b->nr_data, error);
+}
+
+static bool save_batch(struct saver *v, struct batch *b, uint64_t *copies, GError **error)
+{
+	uint8_t *pages = NULL;
+	bool ok;
+
+	if (!sort_out(v, b, error))
+		return false;
+	if (!b->nr)
+		return true;
+	if (b->nr_data) {
+		pages = xenforeignmemory_map(
+			xc_foreign(v->xc), v->s.domid, PROT_READ, b->nr_data, b->data_mfn, NULL);
+		if (!pages)
+			return xg_stream_refused(v->s.domid, "its memory cannot be mapped", error);
+	}
+	ok = put_batch(v, b, pages, copies, error);
+	if (pages)
+		xenforeignmemory_unmap(xc_foreign(v->xc), pages, b->nr_data);
+	return ok;
+}
+
+static bool put_pages(struct saver *v, GError **error)
+{
+	struct batch *b = g_new(struct batch, 1);
+	uint64_t *copies = g_malloc(STREAM_BATCH * XC_PAGE_SIZE), pfn = 0;
+	bool ok = true;
+
+	while (pfn < v->p2m.max_pfn && ok) {
+		ok = xg_stream_go_on(&v->s, "saving pages", pfn, v->p2m.max_pfn, error);
+		collect(v, b, &pfn);
+		ok = ok && (!b->nr || save_batch(v, b, copies, error));
+	}
+	g_free(copies);
+	g_free(b);
+	return ok;
+}
+
+/* ---- After the pages ---- */
+
+static bool put_time_and_shared(struct saver *v, GError **error)
+{
+	struct xen_domctl_tsc_info tsc;
+	struct stream_tsc_info record;
+
+	if (xc_domain_get_tsc_info(v->xc, v->s.domid, &tsc))
+		return xg_stream_refused(
+			v->s.domid, "its time stamp counter cannot be read", error);
+	record = (struct stream_tsc_info){
+		.mode = tsc.tsc_mode,
+		.khz = tsc.gtsc_khz,
+		.nsec = tsc.elapsed_nsec,
+		.incarnation = tsc.incarnation,
+	};
+	return xg_stream_put(&v->s, STREAM_X86_TSC_INFO, &record, sizeof(record), NULL, 0, error) &&
+	       xg_stream_put(&v->s, STREAM_SHARED_INFO, NULL, 0, v->shared, XC_PAGE_SIZE, error);
+}
+
+static bool put_vcpus(struct saver *v, GError **error)
+{
+	for (unsigned id = 0; id <= v->info.max_vcpu_id; id++) {
+		struct xen_domctl_getvcpuinfo info;
+
+		if (xc_vcpu_getinfo(v->xc, v->s.domid, id, &info))
+			return xg_stream_refused(v->s.domid, "a vCPU cannot be looked at", error);
+		if (info.online && !xg_state_save_vcpu(&v->s, v->xc, &v->p2m, id, error))
+			return false;
+	}
+	return xg_stream_put(&v->s, STREAM_END, NULL, 0, NULL, 0, error);
+}
+
+static bool (*const steps[])(struct saver *v, GError **error) = {
+	check_domain,
+	read_shared,
+	put_headers,
+	put_policy,
+	put_p2m_frames,
+	put_pages,
+	put_time_and_shared,
+	put_vcpus,
+};
+
+bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, GError **error)
+{
+	struct saver v = {
+		.s = {
+			.fd = fd,
+			.domid = config->domid,
+			.cancellable = config->cancellable,
+			.progress = config->progress,
+			.progress_data = config->progress_data,
+		},
+		.xc = xc,
+		.config = config,
+	};
+	bool ok = true;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(steps) && ok; i++)
+		ok = steps[i](&v, error);
+	xg_p2m_free(&v.p2m);
+	g_free(v.shared);
+	return ok;
+}
+
+bool xg_resume_pv(xc_interface *xc, uint32_t domid, GError **error)
+{
+	vcpu_guest_context_t *context = g_new0(vcpu_guest_context_t, 1);
+	bool ok = false;
+
+	if (xc_vcpu_getcontext(xc, domid, 0, context)) {
+		xg_stream_refused(domid, "its registers cannot be read", error);
+	} else {
+		context->user_regs.rax = 1;
+		if (xc_vcpu_setcontext(xc, domid, 0, context))
+			xg_stream_refused(domid, "its registers cannot be set", error);
+		else if (xc_domain_resume(xc, domid))
+			xg_stream_refused(domid, "it cannot be resumed", error);
+		else
+			ok = true;
+	}
+	g_free(context);
+	return ok;
+}
