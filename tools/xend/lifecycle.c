@@ -268,6 +268,15 @@ void adopt_foreign(int domid, const char *uuid)
 	log_info("domain %s: %d is none of ours", domain->name, domid);
 }
 
+/* A domain that ended after it was listed, and that the registry has forgotten since, was ours. */
+static bool still_there(const struct xen_domctl_getdomaininfo *listed)
+{
+	struct xen_domctl_getdomaininfo now;
+
+	return host_domain(listed->domain, &now) && !(now.flags & XEN_DOMINF_dying) &&
+	       !memcmp(now.handle, listed->handle, sizeof(now.handle));
+}
+
 static void look_for_foreign(void)
 {
 	g_autoptr(GArray) all = host_domains(NULL);
@@ -279,7 +288,7 @@ static void look_for_foreign(void)
 		g_autoptr(domain_t) by_id = domain_by_domid(info->domain);
 		g_autoptr(domain_t) by_uuid = domain_by_uuid(uuid);
 
-		if (!by_id && !by_uuid && !(info->flags & XEN_DOMINF_dying))
+		if (!by_id && !by_uuid && still_there(info))
 			adopt_foreign(info->domain, uuid);
 	}
 }

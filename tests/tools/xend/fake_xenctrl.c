@@ -198,7 +198,7 @@ int xc_domain_getinfolist(
 	for (uint32_t id = first; id < 2000 && n < max; id++)
 		if (!load(id, &record))
 			info[n++] = record.info;
-	return n;
+	return disturbed("listed") ? -1 : (int)n;
 }
 
 int xc_domain_sethandle(xc_interface *xc, uint32_t domid, const xen_domain_handle_t handle)

@@ -451,6 +451,16 @@ def test_guest_gone_while_xend_is_away(host):
     assert host.leftovers() == []
 
 
+def test_list_that_is_old(host):
+    """A domain of ours that ended since the hypervisor listed it is not taken for somebody else's."""
+    (host.fake / "slow.listed").write_text("200")
+    fault(host.call.create, host.vm("alice", ["device", ["vbd", ["uname", "phy:/dev/nowhere"], ["dev", "xvda"]]]))
+    for _ in range(5):
+        assert host.names() == ["Domain-0"]
+        time.sleep(0.1)
+    assert "none of ours" not in host.log.read_text()
+
+
 def test_hypervisor_that_cannot_answer(host):
     """Then a domain keeps all it has until it can."""
     path = f"/local/domain/{child(host.call.create(host.vm('alice', VIF)), 'domid')}/device/vif/0/state"
