@@ -54,20 +54,20 @@ char *host_uuid_text(const xen_domain_handle_t handle)
 	return g_strdup(text);
 }
 
-int host_domid_of(const char *uuid)
+bool host_domid_of(const char *uuid, int *domid, GError **error)
 {
-	g_autoptr(GArray) all = host_domains(NULL);
-	unsigned int i;
+	g_autoptr(GArray) all = host_domains(error);
 
-	for (i = 0; all && i < all->len; i++) {
+	*domid = -1;
+	for (unsigned int i = 0; all && i < all->len; i++) {
 		struct xen_domctl_getdomaininfo *info =
 			&g_array_index(all, struct xen_domctl_getdomaininfo, i);
 		g_autofree char *text = host_uuid_text(info->handle);
 
 		if (info->domain && !(info->flags & XEN_DOMINF_dying) && g_str_equal(text, uuid))
-			return info->domain;
+			*domid = info->domain;
 	}
-	return -1;
+	return all;
 }
 
 unsigned int host_nr_cpus(void)

@@ -15,10 +15,10 @@ bool host_open(GError **error);
 
 /* All domains of the hypervisor, struct xen_domctl_getdomaininfo in order of ids. */
 GArray *host_domains(GError **error);
-/* Exactly this domain. */
+/* Exactly this domain. errno is ESRCH when there is none, else the hypervisor cannot say. */
 bool host_domain(uint32_t domid, struct xen_domctl_getdomaininfo *info);
-/* The domain with this uuid that is not dying, or -1. */
-int host_domid_of(const char *uuid);
+/* The domain with this uuid that is not dying, -1 when there is none. False: nobody can say. */
+bool host_domid_of(const char *uuid, int *domid, GError **error);
 /* The handle as text. */
 char *host_uuid_text(const xen_domain_handle_t handle);
 

@@ -1,5 +1,6 @@
 #include "lifecycle.h"
 
+#include <errno.h>
 #include <string.h>
 #include <uuid.h>
 
@@ -15,6 +16,8 @@
 
 /* A domain that must be restarted sooner than this is not: it would for ever. */
 #define MIN_RESTART_SECONDS 60
+/* Until the hypervisor is asked once more that could not answer. */
+#define RETRY_SECONDS 1
 /* Requests wait when so many are being worked at. */
 #define MAX_THREADS 128
 
@@ -203,17 +206,31 @@ static void has_shut_down(struct domain *domain, unsigned int reason)
 	act(domain, action);
 }
 
+static gboolean look_again(void *unused)
+{
+	lifecycle_look();
+	return G_SOURCE_REMOVE;
+}
+
 /* One domain, in a thread of its own: others need not wait for what happens here. */
 static void look_at(void *data)
 {
 	g_autoptr(locked_domain) domain = data;
 	struct xen_domctl_getdomaininfo info;
 	unsigned int reason;
+	bool there;
 
 	g_rec_mutex_lock(&domain->lock);
 	if (domain->gone || domain->domid <= 0 || domain->phase == PHASE_BUILDING)
 		return;
-	if (!host_domain(domain->domid, &info) || info.flags & XEN_DOMINF_dying) {
+	there = host_domain(domain->domid, &info);
+	if (!there && errno != ESRCH) {
+		log_error("domain %s: the hypervisor cannot say how it is: %s", domain->name,
+			g_strerror(errno));
+		g_timeout_add_seconds(RETRY_SECONDS, look_again, NULL);
+		return;
+	}
+	if (!there || info.flags & XEN_DOMINF_dying) {
 		log_info("domain %s: %d has vanished", domain->name, domain->domid);
 		domain_end(domain, false);
 		return;
@@ -251,6 +268,15 @@ void adopt_foreign(int domid, const char *uuid)
 	log_info("domain %s: %d is none of ours", domain->name, domid);
 }
 
+/* A domain that ended after it was listed, and that the registry has forgotten since, was ours. */
+static bool still_there(const struct xen_domctl_getdomaininfo *listed)
+{
+	struct xen_domctl_getdomaininfo now;
+
+	return host_domain(listed->domain, &now) && !(now.flags & XEN_DOMINF_dying) &&
+	       !memcmp(now.handle, listed->handle, sizeof(now.handle));
+}
+
 static void look_for_foreign(void)
 {
 	g_autoptr(GArray) all = host_domains(NULL);
@@ -262,7 +288,7 @@ static void look_for_foreign(void)
 		g_autoptr(domain_t) by_id = domain_by_domid(info->domain);
 		g_autoptr(domain_t) by_uuid = domain_by_uuid(uuid);
 
-		if (!by_id && !by_uuid && !(info->flags & XEN_DOMINF_dying))
+		if (!by_id && !by_uuid && still_there(info))
 			adopt_foreign(info->domain, uuid);
 	}
 }

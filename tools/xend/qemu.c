@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gio.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "hotplug.h"
 #include "log.h"
 #include "options.h"
 
@@ -59,17 +59,38 @@ static pid_t running(int domid)
 	return 0;
 }
 
-static void new_session(void *data)
+/* It daemonizes when it is ready, so that it outlives xend and we see it fail. */
+static bool run(struct domain *domain, const char *program, const char *log, GError **error)
 {
-	setsid();
+	g_autofree char *file = pid_file(domain->domid);
+	g_autofree char *domid = g_strdup_printf("%d", domain->domid);
+	const char *const argv[] = { program, "-xen-domid", domid, "-name", domain->name,
+		"-xen-attach", "-machine", "xenpv", "-m", "4", "-nodefaults", "-no-user-config",
+		"-no-shutdown", "-display", "none", "-vnc", "none", "-daemonize", "-pidfile", file,
+		NULL };
+	unsigned int seconds = option_number("device-create-timeout");
+	g_autoptr(GError) cause = NULL;
+	int output = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	bool late, done;
+
+	if (output < 0)
+		return fail_errno(error, "%s", log), false;
+	done = program_run(argv, NULL, output, -1, seconds, &late, &cause);
+	close(output);
+	if (done)
+		return true;
+	if (cause)
+		return g_propagate_error(error, g_steal_pointer(&cause)), false;
+	if (late)
+		return fail(error, "%s was not ready within %u seconds (see %s)", program, seconds,
+			       log),
+		       false;
+	return fail(error, "%s failed (see %s)", program, log), false;
 }
 
 bool qemu_start(struct domain *domain, GError **error)
 {
-	g_autofree char *program = NULL, *file = pid_file(domain->domid), *log = NULL;
-	g_autofree char *domid = g_strdup_printf("%d", domain->domid);
-	g_autoptr(GSubprocessLauncher) launcher = NULL;
-	g_autoptr(GSubprocess) process = NULL;
+	g_autofree char *program = NULL, *log = NULL;
 
 	if (running(domain->domid))
 		return true;
@@ -78,20 +99,10 @@ bool qemu_start(struct domain *domain, GError **error)
 		return false;
 	log = g_strdup_printf(LOGDIR "/qemu-%s.log", domain->name);
 	g_strdelimit(log + strlen(LOGDIR) + 1, "/", '_');
-	launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDERR_MERGE);
-	g_subprocess_launcher_set_child_setup(launcher, new_session, NULL, NULL);
-	g_subprocess_launcher_set_stdout_file_path(launcher, log);
-	/* It daemonizes when it is ready, so that it outlives xend and we see it fail. */
-	process = g_subprocess_launcher_spawn(launcher, error, program, "-xen-domid", domid,
-		"-name", domain->name, "-xen-attach", "-machine", "xenpv", "-m", "4", "-nodefaults",
-		"-no-user-config", "-no-shutdown", "-display", "none", "-vnc", "none", "-daemonize",
-		"-pidfile", file, NULL);
-	if (process && g_subprocess_wait_check(process, NULL, error)) {
-		log_debug("domain %s: started %s", domain->name, program);
-		return true;
-	}
-	g_prefix_error(error, "%s (see %s): ", program, log);
-	return false;
+	if (!run(domain, program, log, error))
+		return false;
+	log_debug("domain %s: started %s", domain->name, program);
+	return true;
 }
 
 void qemu_stop(int domid)

@@ -25,11 +25,9 @@ static bool nodes_are_ours(struct domain *domain)
 	return !vm || g_str_equal(vm, own);
 }
 
-/* Removes all there is of a domain, whether or not the hypervisor still has it. */
-static void sweep(struct domain *domain)
+/* Removes all there is of a domain, whether or not the hypervisor still has it as @domid. */
+static void sweep(struct domain *domain, int domid)
 {
-	int domid = host_domid_of(domain->uuid);
-
 	if (domid > 0)
 		domain_set_domid(domain, domid);
 	if (domain->domid > 0 && !nodes_are_ours(domain)) {
@@ -41,20 +39,21 @@ static void sweep(struct domain *domain)
 
 static void recover(struct domain *domain)
 {
+	g_autoptr(GError) error = NULL;
 	int domid;
 
-	switch (domain->phase) {
-	case PHASE_HALTED:
+	if (domain->phase == PHASE_HALTED)
 		return;
-	case PHASE_BUILDING:
-		log_warning("domain %s: was being built; removed", domain->name);
-		sweep(domain);
+	/* That nobody can say whether it runs is no reason to take its devices away. */
+	if (!host_domid_of(domain->uuid, &domid, &error)) {
+		log_error("domain %s: left as it is: %s", domain->name, error->message);
 		return;
-	default:
-		domid = host_domid_of(domain->uuid);
 	}
-	if (domid < 0 || (domain->phase == PHASE_SHUTDOWN && !domain->preserved)) {
-		sweep(domain);
+	if (domain->phase == PHASE_BUILDING)
+		log_warning("domain %s: was being built; removed", domain->name);
+	if (domid < 0 || domain->phase == PHASE_BUILDING ||
+		(domain->phase == PHASE_SHUTDOWN && !domain->preserved)) {
+		sweep(domain, domid);
 		return;
 	}
 	domain_set_domid(domain, domid);

@@ -182,7 +182,7 @@ int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdom
 {
 	struct record record;
 
-	if (load(domid, &record))
+	if (disturbed("info") || load(domid, &record))
 		return -1;
 	*info = record.info;
 	return 0;
@@ -191,12 +191,15 @@ int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdom
 int xc_domain_getinfolist(
 	xc_interface *xc, uint32_t first, unsigned max, struct xen_domctl_getdomaininfo *info)
 {
+	struct record record;
 	unsigned n = 0;
 
+	if (disturbed("list"))
+		return -1;
 	for (uint32_t id = first; id < 2000 && n < max; id++)
-		if (!xc_domain_getinfo(xc, id, &info[n]))
-			n++;
-	return n;
+		if (!load(id, &record))
+			info[n++] = record.info;
+	return disturbed("listed") ? -1 : (int)n;
 }
 
 int xc_domain_sethandle(xc_interface *xc, uint32_t domid, const xen_domain_handle_t handle)

@@ -247,12 +247,12 @@ def test_devices(host):
     assert "no vif device 7" in fault(host.call.destroyDevice, "alice", "vif", "7").faultString
 
 
-def no_qemu():
+def no_qemu(does="exit 0"):
     """A program that does nothing in QEMU's place: the back ends are our own thread."""
     program = BUILD / "libexec/bin/qemu-dm"
     program.parent.mkdir(parents=True, exist_ok=True)
     (BUILD / "log").mkdir(exist_ok=True)
-    program.write_text("#!/bin/sh\nexit 0\n")
+    program.write_text(f"#!/bin/sh\n{does}\n")
     program.chmod(0o755)
 
 
@@ -283,6 +283,10 @@ def test_image_disks_are_not_shared(host, tmp_path):
     def disk(mode):
         return ["device", ["tap", ["uname", f"tap:aio:{image}"], ["dev", "xvda"], ["mode", mode]]]
 
+    for does, message in ("sleep 60", "was not ready within 3 seconds"), ("exit 1", "qemu-dm failed"):
+        no_qemu(does)
+        assert message in fault(host.call.create, host.vm("alice", disk("w"))).faultString
+        assert host.leftovers() == []
     no_qemu()
     domid = child(host.call.create(host.vm("alice", disk("w"))), "domid")
     assert host.store.read(f"/local/domain/0/backend/qdisk/{domid}/51712/params") == f"raw:{image}"
@@ -447,6 +451,37 @@ def test_guest_gone_while_xend_is_away(host):
     assert host.leftovers() == []
 
 
+def test_list_that_is_old(host):
+    """A domain of ours that ended since the hypervisor listed it is not taken for somebody else's."""
+    (host.fake / "slow.listed").write_text("200")
+    fault(host.call.create, host.vm("alice", ["device", ["vbd", ["uname", "phy:/dev/nowhere"], ["dev", "xvda"]]]))
+    for _ in range(5):
+        assert host.names() == ["Domain-0"]
+        time.sleep(0.1)
+    assert "none of ours" not in host.log.read_text()
+
+
+def test_hypervisor_that_cannot_answer(host):
+    """Then a domain keeps all it has until it can."""
+    path = f"/local/domain/{child(host.call.create(host.vm('alice', VIF)), 'domid')}/device/vif/0/state"
+    bob = child(host.call.create(host.vm("bob")), "domid")
+    host.kill()
+    (host.fake / "fail.list").touch()
+    host.start()
+    assert "domain alice: left as it is" in host.log.read_text() and host.store.read(path) == "1"
+    host.kill()
+    (host.fake / "fail.list").unlink()
+    host.start()
+    assert host.names() == ["Domain-0", "alice", "bob"] and host.store.read(path) == "1"
+    (host.fake / "fail.info").touch()
+    host.guest_ends(bob, 0)
+    wait_until(lambda: "domain alice: the hypervisor cannot say" in host.log.read_text())
+    assert host.store.read(path) == "1"
+    (host.fake / "fail.info").unlink()
+    wait_until(lambda: host.names() == ["Domain-0", "alice"])
+    assert host.store.read(path) == "1"
+
+
 def test_domains_of_others(host):
     page = bytearray((host.fake / "ring.0").read_bytes())
     (host.fake / "ring.9").write_bytes(bytes(page))
@@ -527,6 +562,8 @@ def test_http(tmp_path):
         host.set_options("(xend-http-server no)")
         host.xend.send_signal(1)
         wait_until(lambda: not reachable(port))
+        # All sockets are closed before those that are wanted now are opened; xm waits for that.
+        wait_until(lambda: host.connectable(host.socket))
         assert host.names() == ["Domain-0"]
     finally:
         host.close()
