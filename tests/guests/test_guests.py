@@ -110,7 +110,7 @@ def test_race_smap_debug(debug_xen):
 
 
 @quick
-@pytest.mark.parametrize("vcpus, count", [(1, 1000000), (2, 40000)])
+@pytest.mark.parametrize("vcpus, count", [(1, 1000000), (2, 200000)])
 def test_fuzz(vcpus, count):
     """Random hypercalls, of one vCPU and of two at once."""
     judge(boot("fuzz", "count=%d seed=1 vcpus=%d" % (count, vcpus), limit=300))

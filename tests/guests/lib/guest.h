@@ -57,6 +57,7 @@ const char *option_word(const char *name, char *buf, size_t size);
 #define NO_TRAP       0xffffu
 #define TRAP_DE       0
 #define TRAP_DB       1
+#define TRAP_NMI      2
 #define TRAP_BP       3
 #define TRAP_OF       4
 #define TRAP_BR       5
