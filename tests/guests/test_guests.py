@@ -120,13 +120,14 @@ def test_fuzz(vcpus, count):
 @pytest.mark.parametrize("model", [QEMU64, "max"])
 def test_fuzz_debug(model, vcpus, debug_xen):
     """Random hypercalls with assertions, without and with SMAP."""
-    judge(boot("fuzz", "count=%d seed=%d vcpus=%d" % (1000000 if vcpus == 1 else 60000, 2 + (model == "max"), vcpus),
-               xen=debug_xen, model=model, limit=1800))
+    judge(boot("fuzz", "count=1000000 seed=%d vcpus=%d" % (2 + (model == "max"), vcpus), xen=debug_xen, model=model,
+               limit=1800))
 
 
-def test_fuzz_long():
+@pytest.mark.parametrize("vcpus", [1, 2])
+def test_fuzz_long(vcpus):
     """Ten million random hypercalls."""
-    judge(boot("fuzz", "count=10000000 seed=4", limit=3600))
+    judge(boot("fuzz", "count=10000000 seed=4 vcpus=%d" % vcpus, limit=3600))
 
 
 def test_fuzz_long_debug(debug_xen):
