@@ -59,7 +59,7 @@ def test_packages():
     for package in ("xenith-hypervisor", "xenith-tools"):
         newest = max((TOP / "dist").glob(package + "_*.deb"), key=lambda path: path.stat().st_mtime)
         listing = subprocess.run(["dpkg-deb", "-c", newest], check=True, capture_output=True, text=True).stdout
-        files += [line.split()[5].lstrip("./") for line in listing.splitlines() if line[0] == "-"]
+        files += [line.split()[5].lstrip("./") for line in listing.splitlines() if line[0] in "-l"]
         depends = subprocess.run(["dpkg-deb", "-f", newest, "Depends"], check=True, capture_output=True, text=True).stdout
         assert ("libc6" in depends) == (package == "xenith-tools" and (TREE / "usr/sbin").exists())
     assert len(files) == len(set(files))
