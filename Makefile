@@ -88,7 +88,7 @@ help:
 	@echo 'make             build all into dist/install; make xen, make tools: only compile that'
 	@echo 'make demo        boot it with Debian Linux and a guest in QEMU, on this terminal'
 	@echo 'make test        run the unit tests'
-	@echo 'make check       run the tests, about a quarter of an hour'
+	@echo 'make check       run the tests, about twenty minutes'
 	@echo 'make check-full  run every test on every emulated machine, hours'
 	@echo 'make bench       compare its speed with the bare machine and with Xen 4.17'
 	@echo 'make install     hypervisor, tools and an entry in the menu of GRUB, below DESTDIR; install-xen, install-tools'
