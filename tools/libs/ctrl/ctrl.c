@@ -33,11 +33,6 @@ void xc_close(xc_interface *xc)
 	free(xc);
 }
 
-xencall_handle *xc_call(xc_interface *xc)
-{
-	return xc->call;
-}
-
 xenforeignmemory_handle *xc_foreign(xc_interface *xc)
 {
 	return xc->foreign;

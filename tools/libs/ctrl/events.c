@@ -20,14 +20,6 @@ int xc_evtchn_status(xc_interface *xc, struct evtchn_status *status)
 		xc, __HYPERVISOR_event_channel_op, EVTCHNOP_status, status, sizeof(*status));
 }
 
-int xc_evtchn_reset(xc_interface *xc, uint32_t domid)
-{
-	struct evtchn_reset arg = { .dom = domid };
-
-	return xc_hypercall_arg(
-		xc, __HYPERVISOR_event_channel_op, EVTCHNOP_reset, &arg, sizeof(arg));
-}
-
 static void seed(grant_entry_v1_t *entry, xen_pfn_t frame, uint32_t domid)
 {
 	if (frame == ~(xen_pfn_t)0)
@@ -51,23 +43,4 @@ int xc_gnttab_seed(xc_interface *xc, uint32_t domid, xen_pfn_t console_gfn, xen_
 	seed((grant_entry_v1_t *)table + GNTTAB_RESERVED_CONSOLE, console_gfn, console_domid);
 	seed((grant_entry_v1_t *)table + GNTTAB_RESERVED_XENSTORE, store_gfn, store_domid);
 	return xenforeignmemory_unmap_resource(xc->foreign, resource);
-}
-
-int xc_gnttab_query_size(xc_interface *xc, uint32_t domid, uint32_t *frames, uint32_t *max_frames)
-{
-	struct gnttab_query_size query = { .dom = domid };
-	void *buffer = xc_buffer(xc, &query, sizeof(query));
-	int ret;
-
-	if (!buffer)
-		return -1;
-	ret = xencall3(
-		xc->call, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, (uintptr_t)buffer, 1);
-	ret = xc_buffer_out(xc, buffer, &query, sizeof(query), ret);
-	if (!ret && query.status == GNTST_okay) {
-		*frames = query.nr_frames;
-		*max_frames = query.max_nr_frames;
-		return 0;
-	}
-	return -1;
 }

@@ -1,5 +1,4 @@
 /* The machine as a whole: processors, memory, messages, counters, version. */
-#include <errno.h>
 #include <string.h>
 
 #include "private.h"
@@ -53,21 +52,6 @@ int xc_numainfo(
 	return xc_buffer_out(xc, distance_buffer, distance, distance_bytes, ret);
 }
 
-int xc_getcpuinfo(xc_interface *xc, struct xen_sysctl_cpuinfo *info, unsigned max)
-{
-	struct xen_sysctl op = XC_SYSCTL(getcpuinfo);
-	size_t bytes = max * sizeof(*info);
-	xen_sysctl_cpuinfo_t *buffer = xc_buffer(xc, NULL, bytes);
-	int ret;
-
-	if (!buffer)
-		return -1;
-	op.u.getcpuinfo.max_cpus = max;
-	set_xen_guest_handle(op.u.getcpuinfo.info, buffer);
-	ret = xc_sysctl(xc, &op) ? -1 : (int)op.u.getcpuinfo.nr_cpus;
-	return xc_buffer_out(xc, buffer, info, bytes, ret);
-}
-
 int xc_availheap(
 	xc_interface *xc, unsigned min_width, unsigned max_width, int node, uint64_t *bytes)
 {
@@ -115,25 +99,6 @@ int xc_debug_keys(xc_interface *xc, const char *keys)
 	set_xen_guest_handle(op.u.debug_keys.keys, buffer);
 	op.u.debug_keys.nr_keys = strlen(keys);
 	return xc_buffer_out(xc, buffer, NULL, 0, xc_sysctl(xc, &op));
-}
-
-static int hotplug(xc_interface *xc, unsigned cpu, unsigned cmd)
-{
-	struct xen_sysctl op = XC_SYSCTL(cpu_hotplug);
-
-	op.u.cpu_hotplug.cpu = cpu;
-	op.u.cpu_hotplug.op = cmd;
-	return xc_sysctl(xc, &op);
-}
-
-int xc_cpu_online(xc_interface *xc, unsigned cpu)
-{
-	return hotplug(xc, cpu, XEN_SYSCTL_CPU_HOTPLUG_ONLINE);
-}
-
-int xc_cpu_offline(xc_interface *xc, unsigned cpu)
-{
-	return hotplug(xc, cpu, XEN_SYSCTL_CPU_HOTPLUG_OFFLINE);
 }
 
 int xc_perfc_reset(xc_interface *xc)

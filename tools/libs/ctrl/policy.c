@@ -33,32 +33,6 @@ static int alloc_policy(xc_interface *xc, struct policy *policy, const xen_cpuid
 		set_xen_guest_handle((op).msrs, (wanted) ? (policy).msrs : NULL);                  \
 	} while (0)
 
-int xc_get_system_cpu_policy(xc_interface *xc, unsigned index, xen_cpuid_leaf_t *leaves,
-	uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs)
-{
-	struct xen_sysctl op = XC_SYSCTL(get_cpu_policy);
-	struct policy policy;
-	int ret;
-
-	if (alloc_policy(xc, &policy, NULL, leaves ? *nr_leaves : 0, NULL, leaves ? *nr_msrs : 0))
-		return -1;
-	op.u.cpu_policy.index = index;
-	op.u.cpu_policy.nr_leaves = leaves ? *nr_leaves : 0;
-	op.u.cpu_policy.nr_msrs = leaves ? *nr_msrs : 0;
-	POLICY_HANDLES(op.u.cpu_policy, policy, leaves);
-	ret = xc_sysctl(xc, &op);
-	if (!ret) {
-		*nr_leaves = op.u.cpu_policy.nr_leaves;
-		*nr_msrs = op.u.cpu_policy.nr_msrs;
-	}
-	if (!ret && leaves) {
-		memcpy(leaves, policy.leaves, *nr_leaves * sizeof(*leaves));
-		memcpy(msrs, policy.msrs, *nr_msrs * sizeof(*msrs));
-	}
-	free_policy(xc, &policy);
-	return ret;
-}
-
 int xc_get_domain_cpu_policy(xc_interface *xc, uint32_t domid, xen_cpuid_leaf_t *leaves,
 	uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs)
 {
@@ -114,22 +88,4 @@ int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_l
 	xc_buffer_free(xc, buffer);
 	free_policy(xc, &policy);
 	return ret;
-}
-
-int xc_get_cpu_featureset(xc_interface *xc, unsigned index, uint32_t *features, uint32_t *nr)
-{
-	struct xen_sysctl op = XC_SYSCTL(get_cpu_featureset);
-	size_t bytes = *nr * sizeof(*features);
-	uint32_t *buffer = features ? xc_buffer(xc, NULL, bytes) : NULL;
-	int ret;
-
-	if (features && !buffer)
-		return -1;
-	op.u.cpu_featureset.index = index;
-	op.u.cpu_featureset.nr_features = features ? *nr : 0;
-	set_xen_guest_handle(op.u.cpu_featureset.features, buffer);
-	ret = xc_sysctl(xc, &op);
-	if (!ret)
-		*nr = op.u.cpu_featureset.nr_features;
-	return xc_buffer_out(xc, buffer, features, bytes, ret);
 }

@@ -178,29 +178,3 @@ int xc_vcpu_getaffinity(
 
 	return affinity(xc, &op, vcpu, hard, soft, bytes);
 }
-
-static int node_affinity(
-	xc_interface *xc, struct xen_domctl *op, const uint8_t *in, uint8_t *out, size_t bytes)
-{
-	uint8_t *buffer = xc_buffer(xc, in, bytes);
-
-	if (!buffer)
-		return -1;
-	set_xen_guest_handle(op->u.nodeaffinity.nodemap.bitmap, buffer);
-	op->u.nodeaffinity.nodemap.nr_bits = bytes * 8;
-	return xc_buffer_out(xc, buffer, out, bytes, xc_domctl(xc, op));
-}
-
-int xc_domain_setnodeaffinity(xc_interface *xc, uint32_t domid, const uint8_t *nodes, size_t bytes)
-{
-	struct xen_domctl op = XC_DOMCTL(setnodeaffinity, domid);
-
-	return node_affinity(xc, &op, nodes, NULL, bytes);
-}
-
-int xc_domain_getnodeaffinity(xc_interface *xc, uint32_t domid, uint8_t *nodes, size_t bytes)
-{
-	struct xen_domctl op = XC_DOMCTL(getnodeaffinity, domid);
-
-	return node_affinity(xc, &op, NULL, nodes, bytes);
-}
