@@ -82,16 +82,4 @@ struct xg_pv_result {
 bool xg_build_pv(xc_interface *xc, const struct xg_pv_config *config, struct xg_pv_result *result,
 	GError **error);
 
-/** What a kernel image says of itself. */
-struct xg_kernel_info {
-	char guest_os[32], guest_version[32];
-	unsigned width; /* of paravirtual start: 64 or 32; 0: none */
-	bool pvh;       /* has a PVH entry */
-	bool dom0;      /* can be a control domain */
-	uint64_t size;  /* bytes of memory it takes when loaded */
-};
-
-/** Reads an image without building anything, for early errors. */
-bool xg_kernel_probe(const char *path, struct xg_kernel_info *info, GError **error);
-
 #endif /* XENGUEST_H */

@@ -67,8 +67,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(xenrpc_client, xenrpc_client_free)
 GVariant *xenrpc_call(
 	struct xenrpc_client *client, const char *method, GVariant *params, GError **error);
 
-/* The same with the parameters as g_variant_new() takes them, as a tuple: "(sib)", name, 3, TRUE. */
-GVariant *xenrpc_callf(struct xenrpc_client *client, GError **error, const char *method,
-	const char *format, ...);
-
 #endif

@@ -15,21 +15,23 @@ static struct xs_handle *handle, *watches;
 static guint watch_source;
 static GHashTable *functions;
 
-static char *format_path(const char *format, va_list args)
-{
-	return g_strdup_vprintf(format, args);
-}
+/* Gives @path the text that the arguments behind @format make of it. */
+#define FORMAT_PATH(path, format)                                                                  \
+	do {                                                                                       \
+		va_list args;                                                                      \
+                                                                                                   \
+		va_start(args, format);                                                            \
+		path = g_strdup_vprintf(format, args);                                             \
+		va_end(args);                                                                      \
+	} while (0)
 
 char *store_read(const char *path_format, ...)
 {
 	g_autofree char *path = NULL;
 	char *value, *copy;
 	unsigned int length;
-	va_list args;
 
-	va_start(args, path_format);
-	path = format_path(path_format, args);
-	va_end(args);
+	FORMAT_PATH(path, path_format);
 	value = xs_read(handle, XBT_NULL, path, &length);
 	if (!value)
 		return NULL;
@@ -43,12 +45,9 @@ bool store_exists(const char *path_format, ...)
 {
 	g_autofree char *path = NULL;
 	unsigned int length;
-	va_list args;
 	void *value;
 
-	va_start(args, path_format);
-	path = format_path(path_format, args);
-	va_end(args);
+	FORMAT_PATH(path, path_format);
 	value = xs_read(handle, XBT_NULL, path, &length);
 	free(value);
 	return value;
@@ -59,11 +58,8 @@ char **store_list(const char *path_format, ...)
 	g_autofree char *path = NULL;
 	unsigned int i, n;
 	char **names, **copy;
-	va_list args;
 
-	va_start(args, path_format);
-	path = format_path(path_format, args);
-	va_end(args);
+	FORMAT_PATH(path, path_format);
 	names = xs_directory(handle, XBT_NULL, path, &n);
 	if (!names)
 		return NULL;
@@ -74,21 +70,6 @@ char **store_list(const char *path_format, ...)
 	return copy;
 }
 
-gint64 store_read_number(gint64 missing, const char *path_format, ...)
-{
-	g_autofree char *path = NULL, *value = NULL;
-	gint64 number;
-	va_list args;
-
-	va_start(args, path_format);
-	path = format_path(path_format, args);
-	va_end(args);
-	value = store_read("%s", path);
-	if (value && g_ascii_string_to_signed(value, 10, G_MININT64, G_MAXINT64, &number, NULL))
-		return number;
-	return missing;
-}
-
 bool store_write(const char *path, const char *value)
 {
 	return xs_write(handle, XBT_NULL, path, value, strlen(value));
@@ -97,11 +78,8 @@ bool store_write(const char *path, const char *value)
 bool store_remove(const char *path_format, ...)
 {
 	g_autofree char *path = NULL;
-	va_list args;
 
-	va_start(args, path_format);
-	path = format_path(path_format, args);
-	va_end(args);
+	FORMAT_PATH(path, path_format);
 	return xs_rm(handle, XBT_NULL, path) || errno == ENOENT;
 }
 

@@ -19,8 +19,6 @@ void store_close(void);
 char *store_read(const char *path_format, ...) G_GNUC_PRINTF(1, 2);
 bool store_exists(const char *path_format, ...) G_GNUC_PRINTF(1, 2);
 char **store_list(const char *path_format, ...) G_GNUC_PRINTF(1, 2);
-/* A number; @missing if there is none. */
-gint64 store_read_number(gint64 missing, const char *path_format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Without a transaction. Removing what is not there is no failure. */
 bool store_write(const char *path, const char *value);

@@ -55,11 +55,6 @@ void trace_reopen(void)
 	enabled = was;
 }
 
-const char *trace_path(void)
-{
-	return file_path;
-}
-
 void trace_enable(bool on)
 {
 	enabled = on;

@@ -11,7 +11,6 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** Opens the trace file; also again after it was moved away. False and errno when that fails. */
 bool trace_open(const char *path);
 void trace_reopen(void);
-const char *trace_path(void);
 
 /** Switches the trace on and off; it is on when opened. */
 void trace_enable(bool on);

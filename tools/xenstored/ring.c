@@ -96,11 +96,6 @@ uint16_t ring_sequence(const struct conn *conn)
 	return taken_number(((const struct ring *)conn)->state) + 1;
 }
 
-bool ring_connected(const struct domain *domain)
-{
-	return domain->conn != NULL;
-}
-
 /* The domain broke the rules: says why in the page and goes deaf. */
 static void ring_break(struct ring *ring, uint32_t error)
 {

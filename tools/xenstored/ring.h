@@ -21,9 +21,6 @@ uint16_t ring_sequence(const struct conn *conn);
 /** An event came for our end of a ring's channel. */
 void ring_event(uint32_t port);
 
-/** Whether the page and port of the domain are connected. */
-bool ring_connected(const struct domain *domain);
-
 extern const struct transport ring_transport;
 
 #endif

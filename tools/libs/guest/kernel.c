@@ -300,21 +300,3 @@ void xg_kernel_free(struct xg_kernel *kernel)
 	xg_blob_free(&kernel->elf);
 	xg_blob_free(&kernel->file);
 }
-
-bool xg_kernel_probe(const char *path, struct xg_kernel_info *info, GError **error)
-{
-	struct xg_kernel kernel;
-	bool ok = xg_kernel_load(&kernel, path, error);
-
-	*info = (struct xg_kernel_info){ 0 };
-	if (ok) {
-		g_strlcpy(info->guest_os, kernel.guest_os, sizeof(info->guest_os));
-		g_strlcpy(info->guest_version, kernel.guest_version, sizeof(info->guest_version));
-		info->width = xg_kernel_check_pv(&kernel, NULL, NULL) ? kernel.width : 0;
-		info->pvh = kernel.phys32_entry;
-		info->dom0 = kernel.supported & 1U << XENFEAT_dom0;
-		info->size = kernel.paddr_end - kernel.paddr_start;
-	}
-	xg_kernel_free(&kernel);
-	return ok;
-}

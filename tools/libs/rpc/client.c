@@ -85,15 +85,3 @@ GVariant *xenrpc_call(
 	}
 	return xenrpc_decode_reply(g_bytes_get_data(reply, NULL), g_bytes_get_size(reply), error);
 }
-
-GVariant *xenrpc_callf(
-	struct xenrpc_client *client, GError **error, const char *method, const char *format, ...)
-{
-	GVariant *params;
-	va_list args;
-
-	va_start(args, format);
-	params = g_variant_new_va(format, NULL, &args);
-	va_end(args);
-	return xenrpc_call(client, method, params, error);
-}
