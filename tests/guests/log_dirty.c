@@ -451,6 +451,15 @@ static bool known(unsigned int page)
 	return page < STACK || page >= SCRATCH;
 }
 
+/* The mailboxes, which we have mapped to write. */
+static bool mailboxes_dirty(void)
+{
+	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++)
+		if (!is_dirty(MAILBOX + vcpu))
+			return false;
+	return true;
+}
+
 static unsigned int differences(void)
 {
 	unsigned int n = 0;
@@ -475,6 +484,7 @@ static void compare(const char *name)
 	found = differences();
 	check(rc == 0 && op.u.shadow_op.pages == NR_PAGES && !peeked && !found, name, "%ld, %u and %u differences", rc,
 		peeked, found);
+	check(mailboxes_dirty(), name, "the mailboxes are dirty");
 	check(bitmap[(NR_PAGES + 7) / 8] == 0xa5, name, "nothing is written behind the bitmap");
 	memset(wanted, 0, sizeof(wanted));
 }
@@ -584,6 +594,87 @@ static void tables(void)
 	expect("pin", domu_mmuext_op(1, MMUEXT_PIN_L4_TABLE, L4B, 0), 0);
 	want(L4B);
 	compare("a table again");
+}
+
+/* --- Others' writes ------------------------------------------------------------------------------------------- */
+
+static void foreign(void)
+{
+	static u64 *page;
+
+	page = page ? page : window_alloc();
+	expect("map to write", map_foreign(page, pte(domu.mfn[DATA + 30], PTE_KERN)), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		want(DATA + 30);
+		compare("mapped by us to write");
+	}
+	*(volatile u64 *)page = 1;
+	expect("mark it clean", mmu_update(entry_maddr(page, 1), pte(domu.mfn[DATA + 30], PTE_KERN & ~PTE_D)), 0);
+	want(DATA + 30);
+	compare("still mapped by us to write");
+	expect("map to read", map_foreign(page, pte(domu.mfn[DATA + 30], PTE_RO_)), 0);
+	want(DATA + 30);
+	compare("mapped to write until now");
+	compare("mapped to read");
+	expect("map to write again", map_foreign(page, pte(domu.mfn[DATA + 31], PTE_KERN)), 0);
+	want(DATA + 31);
+	compare("another one");
+	map_at(page, 0);
+	want(DATA + 31);
+	compare("another one until now");
+	compare("nothing mapped");
+}
+
+/* In the frame of its grant table the domain lets us have a page. */
+static bool grant(unsigned int page)
+{
+	xen_pfn_t frame = 0;
+	struct xen_mem_acquire_resource r = { .domid = domu.id, .type = XENMEM_resource_grant_table, .nr_frames = 1 };
+	grant_entry_v1_t *table = window;
+
+	set_xen_guest_handle(r.frame_list, &frame);
+	if (!expect("acquire the grant table", HYPERCALL(memory_op, XENMEM_acquire_resource, &r), 0) ||
+		!expect("map it", map_foreign(window, pte(frame, PTE_KERN)), 0))
+		return false;
+	table[9].domid = 0;
+	table[9].frame = domu.mfn[page];
+	table[9].flags = GTF_permit_access;
+	map_at(window, 0);
+	return true;
+}
+
+static void grants(void)
+{
+	static u8 *page;
+	struct gnttab_map_grant_ref map = { .flags = GNTMAP_host_map, .ref = 9, .dom = domu.id };
+	struct gnttab_unmap_grant_ref unmap = { 0 };
+	struct gnttab_copy copy = { .len = 8, .flags = GNTCOPY_dest_gref };
+
+	if (!grant(DATA + 40))
+		return;
+	page = page ? page : page_alloc();
+	copy.source.domid = DOMID_SELF;
+	copy.source.u.gmfn = virt_to_mfn(bitmap);
+	copy.dest.domid = domu.id;
+	copy.dest.u.ref = 9;
+	expect("copy to a grant", HYPERCALL(grant_table_op, GNTTABOP_copy, &copy, 1), 0);
+	check(copy.status == GNTST_okay, "copied", "%d", copy.status);
+	want(DATA + 40);
+	compare("a grant copied to");
+	map.host_addr = unmap.host_addr = (u64)page;
+	expect("map a grant", HYPERCALL(grant_table_op, GNTTABOP_map_grant_ref, &map, 1), 0);
+	check(map.status == GNTST_okay, "mapped", "%d", map.status);
+	for (unsigned int i = 0; i < 3; i++) {
+		*(volatile u64 *)page = i;
+		want(DATA + 40);
+		compare("a grant mapped to write");
+	}
+	unmap.handle = map.handle;
+	expect("unmap the grant", HYPERCALL(grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+	check(unmap.status == GNTST_okay, "unmapped", "%d", unmap.status);
+	want(DATA + 40);
+	compare("a grant mapped until now");
+	compare("no grant mapped");
 }
 
 /* --- At the same time ------------------------------------------------------------------------------------------ */
@@ -722,6 +813,8 @@ void guest_main(void)
 	hypercalls();
 	tables();
 	bad_buffers();
+	foreign();
+	grants();
 	moving("a copy of all that changes");
 	expect("off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0), 0);
 	expect("CLEAN when off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES), -XEN_EINVAL);

@@ -96,7 +96,7 @@ static int read_piece(struct domain *d, struct log_reading *r)
 
 static void begin(struct domain *d, struct log_reading *r, const struct xen_domctl_shadow_op *s, bool clean)
 {
-	u64 without_bitmap = clean ? LOG_MAX_PAGES : 0;
+	const u64 without_bitmap = clean ? LOG_MAX_PAGES : 0;
 
 	*r = (struct log_reading){
 		.active = true,
@@ -106,7 +106,7 @@ static void begin(struct domain *d, struct log_reading *r, const struct xen_domc
 	};
 	mark_shared_frames(d);
 	paging_lock(d);
-	r->all = d->arch.paging.log_incomplete;
+	r->all = !foreign_mark_dirty(d) || d->arch.paging.log_incomplete;
 	if (clean)
 		d->arch.paging.log_incomplete = false;
 	paging_unlock(d);
