@@ -99,11 +99,12 @@ DOMU_CODE static long domu_mmuext(unsigned int cmd, unsigned long arg)
 DOMU_CODE static long stress_window(struct mailbox *m, unsigned int vcpu, u64 *rng)
 {
 	unsigned int i = vcpu * (WINDOWS / VCPUS) + next_random(rng) % (WINDOWS / VCPUS);
-	unsigned long va = WINDOW_VA + i * PAGE_SIZE, frame = m->mfn[DATA + next_random(rng) % NR_DATA];
+	unsigned int page = DATA + next_random(rng) % NR_DATA, word = vcpu * 256 + next_random(rng) % 256;
+	unsigned long va = WINDOW_VA + i * PAGE_SIZE;
 	u64 flags = PTE_P | PTE_US | (next_random(rng) & (PTE_A | PTE_D));
-	volatile u64 *at = (u64 *)va + (vcpu * 256 + next_random(rng) % 256);
+	volatile u64 *at = (u64 *)va + word;
 	bool writable = next_random(rng) % 4;
-	struct mmu_update u = { m->mfn[L1B] * PAGE_SIZE + i * 8, pte(frame, flags | (writable ? PTE_RW : 0)) };
+	struct mmu_update u = { m->mfn[L1B] * PAGE_SIZE + i * 8, pte(m->mfn[page], flags | (writable ? PTE_RW : 0)) };
 	long rc = 0;
 
 	switch (next_random(rng) % 3) {
@@ -118,13 +119,12 @@ DOMU_CODE static long stress_window(struct mailbox *m, unsigned int vcpu, u64 *r
 		page_at(L1B)[i] = u.val; /* emulated */
 	}
 	rc |= domu_mmuext(MMUEXT_INVLPG_LOCAL, va);
-	if (!writable)
-		(void)*at;
-	else if (next_random(rng) % 2)
+	if (writable && next_random(rng) % 2)
 		*at = *rng;
-	else
+	else if (writable)
 		user_write((u64)at, *rng);
-	return rc;
+	/* Nobody else writes to this half of the page. */
+	return *at == page_at(page)[word] && (!writable || *at == *rng) ? rc : -1;
 }
 
 /* A page becomes a table, gets an entry, and is an ordinary page again. */
