@@ -15,12 +15,13 @@
 #define WINDOWS    64
 #define VCPUS      2
 #define NR_DATA    96
+#define CHAOS_PAGES 8 /* of them, which become tables and get other numbers */
 
 /* The domain's pages, which are its pfns, too. */
 enum { L4, USER_L4, L4B, L3, L2, L1, L1B, CODE, CODE_END = CODE + 4, STACK = CODE_END, MAILBOX = STACK + VCPUS,
 	SCRATCH = MAILBOX + VCPUS, DATA = SCRATCH + VCPUS, NR_PAGES = DATA + NR_DATA };
 
-enum op { OP_READ = 1, OP_WRITE, OP_USER_WRITE, OP_HYPERCALL, OP_STRESS };
+enum op { OP_READ = 1, OP_WRITE, OP_USER_WRITE, OP_HYPERCALL, OP_STRESS, OP_CHAOS };
 
 /* A vCPU's orders and results. */
 struct mailbox {
@@ -177,6 +178,69 @@ DOMU_CODE static long stress(struct mailbox *m, unsigned int vcpu, u64 seed)
 	return rc;
 }
 
+/* An entry that can do the domain itself no harm: writable are only pages that hold nothing. */
+DOMU_CODE static u64 random_entry(const struct mailbox *m, u64 *rng)
+{
+	unsigned int page = next_random(rng) % NR_PAGES;
+	u64 flags = next_random(rng) & (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_NX);
+
+	if (page < SCRATCH)
+		flags &= ~PTE_RW;
+	return pte(next_random(rng) % 16 ? m->mfn[page] : next_random(rng) % 0x100000, flags);
+}
+
+/* Whatever a hostile kernel can do to its tables; most of it is refused. */
+DOMU_CODE static void chaos_step(struct mailbox *m, unsigned int vcpu, u64 *rng)
+{
+	unsigned int table = next_random(rng) % (L2 + 1), scratch = DATA + next_random(rng) % CHAOS_PAGES;
+	unsigned int entry = 8 + next_random(rng) % 504; /* one that the domain itself can do without */
+	struct mmu_update u = { .val = random_entry(m, rng) };
+	u64 va = next_random(rng) % 4 ? WINDOW_VA + next_random(rng) % 512 * PAGE_SIZE : next_random(rng) % (1UL << 40);
+
+	switch (next_random(rng) % 8) {
+	case 0: /* upper tables: other tables below them */
+		u.ptr = m->mfn[table] * PAGE_SIZE + 8 * entry;
+		u.val |= next_random(rng) % 4 ? PTE_P | PTE_RW : 0;
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	case 1:
+		u.ptr = (m->mfn[L1B] * PAGE_SIZE + next_random(rng) % 512 * 8) | (next_random(rng) % 2 ? 2 : 0);
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	case 2: /* tables of any level, read-only for a while */
+		HYPERCALL(update_va_mapping, page_at(scratch), pte(m->mfn[scratch], PTE_RO_), UVMF_INVLPG | UVMF_ALL);
+		domu_mmuext(MMUEXT_PIN_L1_TABLE + next_random(rng) % 4, m->mfn[scratch]);
+		break;
+	case 3:
+		domu_mmuext(MMUEXT_UNPIN_TABLE, m->mfn[scratch]);
+		HYPERCALL(update_va_mapping, page_at(scratch), pte(m->mfn[scratch], PTE_KERN), UVMF_INVLPG | UVMF_ALL);
+		break;
+	case 4:
+		domu_mmuext(next_random(rng) % 2 ? MMUEXT_NEW_USER_BASEPTR : MMUEXT_NEW_BASEPTR,
+			m->mfn[next_random(rng) % (L3 + 1)]);
+		break;
+	case 5: /* into a table, or the plain page that it was */
+		u.ptr = m->mfn[scratch] * PAGE_SIZE + next_random(rng) % 512 * 8;
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	case 6: /* another number */
+		u.ptr = m->mfn[scratch] * PAGE_SIZE | MMU_MACHPHYS_UPDATE;
+		u.val = next_random(rng) % 4 ? scratch : next_random(rng) >> next_random(rng) % 64;
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	default: /* by the hypervisor, which does not mind when nothing is there */
+		HYPERCALL(xen_version, XENVER_extraversion, va & ~15UL);
+	}
+}
+
+DOMU_CODE static void chaos(struct mailbox *m, unsigned int vcpu, u64 seed)
+{
+	u64 rng = seed;
+
+	for (; !m->stop; m->steps++)
+		chaos_step(m, vcpu, &rng);
+}
+
 /* Where a vCPU begins. */
 DOMU_CODE static void domu_main(struct mailbox *m, unsigned int vcpu)
 {
@@ -191,8 +255,10 @@ DOMU_CODE static void domu_main(struct mailbox *m, unsigned int vcpu)
 			user_write(m->arg[0], m->arg[1]);
 		else if (m->op == OP_HYPERCALL)
 			m->result = hypercall(m->arg[0], m->arg[1], m->arg[2], m->arg[3], m->arg[4], m->arg[5], 0);
-		else
+		else if (m->op == OP_STRESS)
 			m->result = stress(m, vcpu, m->arg[0]);
+		else
+			chaos(m, vcpu, m->arg[0]);
 		__atomic_store_n(&m->done, m->wanted, __ATOMIC_SEQ_CST);
 	}
 }
@@ -693,6 +759,16 @@ static unsigned int copy_dirty(void)
 	return n;
 }
 
+/* The hypervisor's slots of a root are not the domain's. */
+static bool same(unsigned int page)
+{
+	const u8 *now = look_at(page), *copy = image[page];
+
+	if (page > L4B)
+		return !memcmp(copy, now, PAGE_SIZE);
+	return !memcmp(copy, now, 256 * 8) && !memcmp(copy + 272 * 8, now + 272 * 8, PAGE_SIZE - 272 * 8);
+}
+
 static void stress_until(u64 end, unsigned int *rounds, unsigned int *copied)
 {
 	while (now() < end) {
@@ -705,7 +781,8 @@ static void stress_until(u64 end, unsigned int *rounds, unsigned int *copied)
 	}
 }
 
-static void moving(const char *name)
+/* `first`: pages from there on, and the tables and code, must be the same in the copy. */
+static void moving(const char *name, enum op what, unsigned int first)
 {
 	unsigned int rounds = 0, copied = 0, wrong = 0;
 
@@ -714,7 +791,7 @@ static void moving(const char *name)
 	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++) {
 		mailbox[vcpu]->stop = 0;
 		mailbox[vcpu]->steps = 0;
-		order(vcpu, OP_STRESS, next_random(&rng), 0, 0, 0, 0);
+		order(vcpu, what, next_random(&rng), 0, 0, 0, 0);
 	}
 	stress_until(now() + option("seconds", 4) * 1000000000UL, &rounds, &copied);
 	/* In the middle of what they do. */
@@ -722,7 +799,7 @@ static void moving(const char *name)
 	expect("last round", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES), 0);
 	copied += copy_dirty();
 	for (unsigned int page = 0; page < NR_PAGES; page++)
-		if (memcmp(image[page], look_at(page), PAGE_SIZE)) {
+		if ((page < DATA || page >= first) && !same(page)) {
 			if (wrong++ < 4)
 				print("note page %u is another one\n", page);
 		}
@@ -731,9 +808,11 @@ static void moving(const char *name)
 	expect("unpause", domctl(XEN_DOMCTL_unpausedomain, domu.id), 0);
 	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++) {
 		mailbox[vcpu]->stop = 1;
-		expect("the stress", wait_done(vcpu), 0);
+		wait_done(vcpu);
+		if (what == OP_STRESS)
+			expect("the stress", mailbox[vcpu]->result, 0);
 	}
-	/* vCPUs may have been left with the other root. */
+	/* vCPUs may have been left with another root. */
 	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++)
 		expect("root", domu_mmuext_op(vcpu, MMUEXT_NEW_BASEPTR, L4, 0), 0);
 	shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES);
@@ -815,7 +894,7 @@ void guest_main(void)
 	bad_buffers();
 	foreign();
 	grants();
-	moving("a copy of all that changes");
+	moving("a copy of all that changes", OP_STRESS, DATA);
 	expect("off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0), 0);
 	expect("CLEAN when off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES), -XEN_EINVAL);
 	contents_off();
@@ -823,7 +902,8 @@ void guest_main(void)
 	expect("a small allocation", set_allocation(1), 0);
 	enable();
 	random_rounds(20, "random pages with little memory");
-	moving("a copy with little memory");
+	moving("a copy with little memory", OP_STRESS, DATA);
+	moving("a hostile kernel", OP_CHAOS, DATA + CHAOS_PAGES);
 	destroy();
 	after = free_pages();
 	check(after + 8 >= before && after <= before + 8, "free memory", "%lu pages, before %lu", (unsigned long)after,

@@ -7,11 +7,10 @@
  * noted again. So each change is in a page that the tool is told of before it reads it, or later.
  */
 #include <xen/errno.h>
-#include <xen/event.h>
-#include <xen/grant_table.h>
-#include <xen/guest_access.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <xen/grant_table.h>
+#include <xen/guest_access.h>
 #include <public/domctl.h>
 #include <asm/shadow.h>
 
