@@ -21,7 +21,7 @@
 enum { L4, USER_L4, L4B, L3, L2, L1, L1B, CODE, CODE_END = CODE + 4, STACK = CODE_END, MAILBOX = STACK + VCPUS,
 	SCRATCH = MAILBOX + VCPUS, DATA = SCRATCH + VCPUS, NR_PAGES = DATA + NR_DATA };
 
-enum op { OP_READ = 1, OP_WRITE, OP_USER_WRITE, OP_HYPERCALL, OP_STRESS, OP_CHAOS };
+enum op { OP_READ = 1, OP_WRITE, OP_USER_WRITE, OP_HYPERCALL, OP_STRESS, OP_CHAOS, OP_TOUCH };
 
 /* A vCPU's orders and results. */
 struct mailbox {
@@ -241,6 +241,16 @@ DOMU_CODE static void chaos(struct mailbox *m, unsigned int vcpu, u64 seed)
 		chaos_step(m, vcpu, &rng);
 }
 
+/* One write to every data page; how long that takes, in the TSC's units. */
+DOMU_CODE static long touch(void)
+{
+	u64 begin = __builtin_ia32_rdtsc();
+
+	for (unsigned int page = DATA; page < NR_PAGES; page++)
+		*page_at(page) = page;
+	return __builtin_ia32_rdtsc() - begin;
+}
+
 /* Where a vCPU begins. */
 DOMU_CODE static void domu_main(struct mailbox *m, unsigned int vcpu)
 {
@@ -257,6 +267,8 @@ DOMU_CODE static void domu_main(struct mailbox *m, unsigned int vcpu)
 			m->result = hypercall(m->arg[0], m->arg[1], m->arg[2], m->arg[3], m->arg[4], m->arg[5], 0);
 		else if (m->op == OP_STRESS)
 			m->result = stress(m, vcpu, m->arg[0]);
+		else if (m->op == OP_TOUCH)
+			m->result = touch();
 		else
 			chaos(m, vcpu, m->arg[0]);
 		__atomic_store_n(&m->done, m->wanted, __ATOMIC_SEQ_CST);
@@ -818,6 +830,35 @@ static void moving(const char *name, enum op what, unsigned int first)
 	shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES);
 }
 
+/* --- Cost -------------------------------------------------------------------------------------------------------- */
+
+static u64 tsc_to_ns(u64 ticks)
+{
+	const struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+
+	ticks = t->tsc_shift < 0 ? ticks >> -t->tsc_shift : ticks << t->tsc_shift;
+	return (unsigned __int128)ticks * t->tsc_to_system_mul >> 32;
+}
+
+/* What a round costs the domain, and the controller: figures for where time counts instructions. */
+static void cost(void)
+{
+	u64 first = 0, again = 0, round = 0, begin;
+	const unsigned int rounds = 10;
+
+	run(0, OP_TOUCH, 0, 0);
+	for (unsigned int i = 0; i < rounds; i++) {
+		begin = now();
+		shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES);
+		round += now() - begin;
+		first += tsc_to_ns(run(0, OP_TOUCH, 0, 0));
+		again += tsc_to_ns(run(0, OP_TOUCH, 0, 0));
+	}
+	print("note first write to a page in a round: %lu ns, others: %lu ns; a round: %lu ns\n",
+		(unsigned long)(first / rounds / NR_DATA), (unsigned long)(again / rounds / NR_DATA),
+		(unsigned long)(round / rounds));
+}
+
 /* --- Cases ------------------------------------------------------------------------------------------------------- */
 
 static u64 free_pages(void)
@@ -894,6 +935,7 @@ void guest_main(void)
 	bad_buffers();
 	foreign();
 	grants();
+	cost();
 	moving("a copy of all that changes", OP_STRESS, DATA);
 	expect("off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0), 0);
 	expect("CLEAN when off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES), -XEN_EINVAL);
