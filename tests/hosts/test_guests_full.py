@@ -8,7 +8,7 @@ import time
 
 import pytest
 from dom0 import Dom0
-from host import PROMPT, TOP, debian_guest
+from host import PROMPT, TOP, debian
 
 pytestmark = pytest.mark.full
 
@@ -169,7 +169,7 @@ def check_transfers(host, name, small):
 @pytest.mark.parametrize("kind, cpus", CASES, ids=["%s-%dcpu" % case for case in CASES])
 def test_debian_guest(request, tmp_path, kind, cpus):
     """Debian starts from its own disk's boot menu, reads and writes it, and the data are there after a reboot."""
-    image = debian_guest()
+    image = debian("guest")
     scratch = tmp_path / "scratch.img"
     subprocess.run(["truncate", "-s", "4G", scratch], check=True)
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", scratch], check=True)
