@@ -23,6 +23,8 @@ LOGS = BUILD / "test-logs"
 
 # What no test survives: waiting for anything else ends at once when one of these appears.
 FATAL = r"\(XEN\) Panic|FATAL TRAP|Kernel panic - not syncing"
+# What no kernel says when all is well.
+COMPLAINTS = r"WARNING: CPU|BUG:|Oops|Call Trace|general protection|lockup|detected stall|I/O error|Hardware Error"
 PROMPT = "dom0# "
 READY = r"DOM0-READY cpus=(\d+) mem=(\d+)\s"
 
