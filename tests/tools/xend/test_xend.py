@@ -323,6 +323,37 @@ def test_resources(host):
     assert host.call.sched_credit_get("alice")["weight"] == 512
 
 
+def test_older_schedulers(host):
+    host.call.create(host.vm())
+    assert "credit scheduler" in fault(host.call.cpu_sedf_set, "alice", 1, 1).faultString
+    (host.fake / "scheduler").write_text("4")
+    host.call.cpu_sedf_set("alice", "5000000000", 20000000, None, 1)
+    assert host.call.cpu_sedf_get("alice") == {
+        "period": 5000000000, "slice": 20000000, "latency": 0, "extratime": 1, "weight": 0}
+    host.call.cpu_sedf_set("alice", None, None, None, None, 300)
+    assert host.call.cpu_sedf_get("alice") == {"period": 0, "slice": 0, "latency": 0, "extratime": 1, "weight": 300}
+    assert "a slice needs a period" in fault(host.call.cpu_sedf_set, "alice", None, 10).faultString
+    assert ("period 10, slice 20, latency 0, extratime 1, weight 300 is refused: Invalid argument"
+            in fault(host.call.cpu_sedf_set, "alice", 10, 20).faultString)
+    assert "slice: -1 is out of range" in fault(host.call.cpu_sedf_set, "alice", 10, -1).faultString
+    assert "weight: 4294967297 is out of range" in fault(
+        host.call.cpu_sedf_set, "alice", 10, 0, 0, 0, str((1 << 32) + 1)).faultString
+    host.call.new(host.vm("bob"))
+    assert "not running" in fault(host.call.cpu_sedf_get, "bob").faultString
+    (host.fake / "scheduler").write_text("0")
+    assert "bvt scheduler" in fault(host.call.sched_credit_get, "alice").faultString
+    host.call.cpu_bvt_set("alice", 20, 1, 100, 5000000)
+    assert host.call.cpu_bvt_get("alice") == {
+        "mcuadv": 20, "warpback": 1, "warpvalue": 100, "warpl": 5000000, "warpu": 0}
+    assert "mcuadv 0" in fault(host.call.cpu_bvt_set, "alice", 0).faultString
+    assert host.server.xend.node.bvt_ctx_allow() == 5000000
+    assert host.server.xend.node.bvt_ctx_allow(7000000) == 7000000 == host.server.xend.node.bvt_ctx_allow()
+    assert "rrobin" not in fault(host.server.xend.node.rrobin_slice).faultString
+    (host.fake / "scheduler").write_text("3")
+    assert child(host.server.xend.node.info(), "xen_scheduler") == "rrobin"
+    assert "0 ns are refused" in fault(host.server.xend.node.rrobin_slice, 0).faultString
+
+
 def test_guest_requests(host):
     path = f"/local/domain/{child(host.call.create(host.vm()), 'domid')}/control"
     host.call.shutdown("alice", "reboot")
