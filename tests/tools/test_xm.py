@@ -181,9 +181,9 @@ def test_list(xend):
         "Domain-0                                     0  1024     2     r-----      12.3\n"
         "alice                                        3    64     1     -b----       1.5\n"
         "bob                                                128     1                  1.5\n".replace("       128", "     128"))
-    assert result.returncode == OK and xend.calls == [("xend.domains_with_state", True, "all")]
+    assert result.returncode == OK and xend.calls == [("xend.domains_with_state", True, "all", True)]
     xend.xm("list", "--state=paused")
-    assert xend.calls[-1] == ("xend.domains_with_state", True, "paused")
+    assert xend.calls[-1] == ("xend.domains_with_state", True, "paused", True)
 
 
 def test_list_some(xend):

@@ -9,7 +9,7 @@
 static const struct op table[] = {
 	{ "xend.domains", NULL, "detail:b?", op_domains,
 		"Names of all domains, or all about them" },
-	{ "xend.domains_with_state", NULL, "detail:b? state:s?", op_domains_with_state,
+	{ "xend.domains_with_state", NULL, "detail:b? state:s? row:b?", op_domains_with_state,
 		"Domains that are halted, paused, running, suspended, shutdown, crashed, or all" },
 	{ "xend.domain", NULL, "domain:d", op_domain, "All about one domain" },
 	{ "xend.domain.create", NULL, "config:x", op_create,

@@ -147,6 +147,26 @@ def test_names_ids_uuids(host):
     assert host.names() == ["Domain-0", "carol", "bob"]
 
 
+def test_rows(host):
+    """The table has of each domain what it shows, and no more; the states are those of the whole."""
+    host.call.create(host.vm("alice", VIF))
+    host.call.new(host.vm("bob", VIF))
+    whole = {child(sxp, "name"): sxp for sxp in host.server.xend.domains_with_state(True, "all")}
+    rows = host.server.xend.domains_with_state(True, "all", True)
+    assert [child(row, "name") for row in rows] == ["Domain-0", "alice", "bob"]
+    for row in rows:
+        assert all(part in whole[child(row, "name")] for part in row)
+        assert {part[0] for part in row[1:]} <= {
+            "domid", "name", "uuid", "memory", "maxmem", "vcpus", "status", "state", "cpu_time", "online_vcpus",
+            "start_time"}
+    assert child(rows[2], "domid") is None and child(rows[2], "memory") == 64
+    assert host.server.xend.domains_with_state(False, "paused") == ["alice"]
+    assert host.server.xend.domains_with_state(False, "halted") == ["bob"]
+    (host.fake / "fail.list").touch()
+    assert "cannot list" in fault(host.server.xend.domains_with_state).faultString
+    (host.fake / "fail.list").unlink()
+
+
 def test_managed(host):
     host.call.new(host.vm("alice", ["on_xend_start", "start"]))
     sxp = host.server.xend.domain("alice")
