@@ -2,8 +2,10 @@
 import http.client
 import random
 import subprocess
+import threading
 import time
 import xmlrpc.client
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +108,29 @@ def test_wrong_calls(host):
     connection.endheaders()
     assert connection.getresponse().status == 413
     assert host.names() == ["Domain-0"]
+
+
+def test_connections_end(host):
+    """Clients that leave between two requests leave nothing, and those that come all at once wait."""
+    def descriptors():
+        return len(list(Path(f"/proc/{host.xend.pid}/fd").iterdir()))
+
+    def one_call():
+        connection = UnixConnection(str(host.socket))
+        connection.request("POST", "/RPC2", xmlrpc.client.dumps((), "xend.domains"))
+        answers.append(connection.getresponse().read())
+        connection.request("GET", "/nowhere")
+        connection.getresponse().read()
+        connection.close()
+
+    answers, before = [], descriptors()
+    threads = [threading.Thread(target=one_call) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(answers) == 60 and all(b"Domain-0" in answer for answer in answers)
+    wait_until(lambda: descriptors() <= before)
 
 
 def test_table_and_document_agree(host):
