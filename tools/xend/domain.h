@@ -65,6 +65,8 @@ void domain_unlock_unref(struct domain *domain);
  */
 GPtrArray *domain_all(void);
 
+struct xen_domctl_getdomaininfo;
+
 typedef struct domain domain_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(domain_t, domain_unref)
 /* g_autoptr(locked_domain) unlocks, too. */
@@ -113,8 +115,14 @@ struct domain_facts domain_facts(struct domain *domain);
 /* Whether it has a domid just now; without waiting for the lock. */
 bool domain_exists(struct domain *domain);
 
-/* What xm list shows: "(domain …)". Takes the registry's lock. */
-GVariant *domain_sxp(struct domain *domain);
+/* How much to tell of a domain: its name, what is in the table of xm list, or "(domain …)" with
+ * all. */
+enum detail { DETAIL_NAME, DETAIL_ROW, DETAIL_ALL };
+/* @info: NULL, if it does not run. Floating. */
+GVariant *domain_sxp(const struct domain_facts *facts, const struct xen_domctl_getdomaininfo *info,
+	enum detail detail);
+/* As it is now. Takes the registry's lock. Floating. */
+GVariant *domain_all_about(struct domain *domain);
 /* "r-----" for flags of getdomaininfo; free it. */
 char *domain_state_text(uint32_t flags);
 

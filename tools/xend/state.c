@@ -106,6 +106,14 @@ void managed_remove(struct domain *domain)
 	rmdir(directory);
 }
 
+bool domain_keep(struct domain *domain, GError **error)
+{
+	domain_publish(domain);
+	if (domain->domid > 0 && !domain->foreign)
+		state_save(domain);
+	return !domain->managed || managed_save(domain, error);
+}
+
 static GVariant *read_file(const char *path, GError **error)
 {
 	g_autofree char *text = NULL;

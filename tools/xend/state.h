@@ -19,6 +19,12 @@ bool managed_save(struct domain *domain, GError **error);
 void managed_remove(struct domain *domain);
 
 /*
+ * Publishes and keeps a change of domain->config; domain->lock is held. Domain 0 and domains of
+ * others have no configuration of ours.
+ */
+bool domain_keep(struct domain *domain, GError **error);
+
+/*
  * Puts every domain that a former xend has left behind into the registry: those of state files with
  * phase, id and devices as they were, and managed ones that are halted. Files that make no sense
  * are reported and put aside.
