@@ -32,7 +32,7 @@ struct header {
 
 /* ---- Saving ---- */
 
-static bool is_suspended(struct domain *domain)
+bool domain_is_suspended(struct domain *domain)
 {
 	struct xen_domctl_getdomaininfo info;
 
@@ -41,20 +41,19 @@ static bool is_suspended(struct domain *domain)
 		       SHUTDOWN_suspend;
 }
 
-static bool suspend(void *data, GError **error)
+bool domain_suspend(struct domain *domain, GError **error)
 {
-	struct domain *domain = data;
 	gint64 end = g_get_monotonic_time() + SUSPEND_SECONDS * G_USEC_PER_SEC;
 	g_autofree char *path = NULL;
 
-	if (is_suspended(domain))
+	if (domain_is_suspended(domain))
 		return true;
 	if (!domain_ask_shutdown(domain, "suspend", error))
 		return false;
 	while (g_get_monotonic_time() < end) {
 		struct xen_domctl_getdomaininfo info;
 
-		if (is_suspended(domain))
+		if (domain_is_suspended(domain))
 			return true;
 		if (!host_domain(domain->domid, &info) ||
 			info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
@@ -64,7 +63,7 @@ static bool suspend(void *data, GError **error)
 	}
 	/* It shall not do so later, when nobody expects it. */
 	store_remove("/local/domain/%d/control/shutdown", domain->domid);
-	if (is_suspended(domain))
+	if (domain_is_suspended(domain))
 		return true;
 	return fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name,
 		       SUSPEND_SECONDS),
@@ -97,6 +96,11 @@ static bool write_header(struct domain *domain, int fd, GError **error)
 	       write_all(fd, text, strlen(text), error);
 }
 
+static bool suspend(void *data, GError **error)
+{
+	return domain_suspend(data, error);
+}
+
 static bool write_domain(struct domain *domain, int fd, GError **error)
 {
 	struct xg_save_config config = {
@@ -112,12 +116,11 @@ static bool write_domain(struct domain *domain, int fd, GError **error)
 	return true;
 }
 
-/* Where it was; its devices have not noticed. */
-static void go_on(struct domain *domain)
+void domain_go_on(struct domain *domain)
 {
 	g_autoptr(GError) error = NULL;
 
-	if (!is_suspended(domain))
+	if (!domain_is_suspended(domain))
 		return;
 	if (xg_resume_pv(xc, domain->domid, &error))
 		log_info("domain %s: goes on", domain->name);
@@ -133,7 +136,7 @@ bool domain_save(struct domain *domain, const char *path, bool checkpoint, GErro
 	bool ok;
 
 	if (host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_paused &&
-		!is_suspended(domain))
+		!domain_is_suspended(domain))
 		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name), false;
 	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -150,7 +153,7 @@ bool domain_save(struct domain *domain, const char *path, bool checkpoint, GErro
 	if (ok && !checkpoint)
 		domain_end(domain, false);
 	else
-		go_on(domain);
+		domain_go_on(domain);
 	return ok;
 }
 

@@ -15,4 +15,10 @@ bool domain_save(struct domain *domain, const char *path, bool checkpoint, GErro
  */
 struct domain *domain_restore(const char *path, GError **error);
 
+/* Has the guest suspend itself, which it may do within a minute, or has not; domain->lock is held. */
+bool domain_suspend(struct domain *domain, GError **error);
+bool domain_is_suspended(struct domain *domain);
+/* Lets a suspended guest go on where it is; its devices have not noticed. Failure is logged. */
+void domain_go_on(struct domain *domain);
+
 #endif
