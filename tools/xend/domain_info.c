@@ -107,8 +107,8 @@ GVariant *domain_sxp(struct domain *domain)
 		sxp_add_int(&builder, "store_mfn", facts.store_mfn);
 		sxp_add_int(&builder, "console_mfn", facts.console_mfn);
 	} else {
-		sxp_add_int(&builder, "status", 0);
-		sxp_add_pair(&builder, "state", "");
+		sxp_add_int(&builder, "status", facts.checkpointed ? 3 : 0);
+		sxp_add_pair(&builder, "state", facts.checkpointed ? "---s--" : "");
 	}
 	g_variant_unref(facts.config);
 	return g_variant_builder_end(&builder);

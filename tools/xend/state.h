@@ -16,7 +16,10 @@ void state_remove(struct domain *domain);
 
 /* The configuration of a managed domain. */
 bool managed_save(struct domain *domain, GError **error);
+/* And its checkpoint. */
 void managed_remove(struct domain *domain);
+/* The file that a managed domain is suspended to. Free the path. */
+char *managed_checkpoint(struct domain *domain);
 
 /*
  * Puts every domain that a former xend has left behind into the registry: those of state files with
