@@ -25,6 +25,7 @@ struct build {
 	struct domain *domain;
 	struct boot_files files;
 	int saved; /* a file with the domain's stream, or -1: it starts from its kernel */
+	bool (*after_saved)(int fd, GError **error);
 };
 
 static bool record(struct build *build, GError **error)
@@ -132,7 +133,8 @@ static bool bring_back(struct build *build, struct xg_pv_result *result, GError 
 		.memory_kb = (uint64_t)MAX(domain->config->memory, domain->config->maxmem) << 10,
 	};
 
-	return xg_restore_pv(xc, build->saved, &config, result, error);
+	return xg_restore_pv(xc, build->saved, &config, result, error) &&
+	       (!build->after_saved || build->after_saved(build->saved, error));
 }
 
 static bool load_image(struct build *build, GError **error)
@@ -218,9 +220,9 @@ static const struct step {
 	{ "end", finish },
 };
 
-bool domain_build_from(struct domain *domain, int saved, GError **error)
+bool domain_build_from(struct domain *domain, int saved, bool finish(int fd, GError **error), GError **error)
 {
-	struct build build = { .domain = domain, .saved = saved };
+	struct build build = { .domain = domain, .saved = saved, .after_saved = finish };
 	g_autoptr(GError) cause = NULL;
 	int i;
 
@@ -253,12 +255,12 @@ bool domain_build_from(struct domain *domain, int saved, GError **error)
 
 bool domain_build(struct domain *domain, GError **error)
 {
-	return domain_build_from(domain, -1, error);
+	return domain_build_from(domain, -1, NULL, error);
 }
 
 static void leave(struct domain *domain, bool keep)
 {
-	domain->preserved = false;
+	domain->preserved = domain->suspending = false;
 	domain_set_domid(domain, NO_DOMID);
 	domain_set_phase(domain, PHASE_HALTED);
 	domain_set_rings(domain, 0, 0);

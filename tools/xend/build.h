@@ -10,8 +10,11 @@
  * it.
  */
 bool domain_build(struct domain *domain, GError **error);
-/* The same, with the memory and vCPUs that the stream in the file @saved has, from its present position on. */
-bool domain_build_from(struct domain *domain, int saved, GError **error);
+/*
+ * The same, with the memory and vCPUs that the stream in the file @saved has, from its present position on; @finish
+ * (or NULL) reads what comes after the stream.
+ */
+bool domain_build_from(struct domain *domain, int saved, bool finish(int fd, GError **error), GError **error);
 
 /*
  * Ends a domain, with everything that the host has for it. Then a managed domain is halted, and

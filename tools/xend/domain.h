@@ -36,6 +36,7 @@ struct domain {
 	int domid;           /* (registry) or NO_DOMID */
 	enum phase phase;    /* (registry) */
 	bool managed;        /* (registry) */
+	bool checkpointed;   /* (registry) managed, and suspended to its file (managed_checkpoint()) */
 	bool foreign;        /* (registry) made by others: we only show it and pass on wishes */
 	GVariant *published; /* (registry) the configuration as "(vm …)" */
 	gint64 start_time;   /* (registry) seconds since 1970; 0: never */
@@ -47,6 +48,9 @@ struct domain {
 	uint32_t store_port, console_port;
 	GPtrArray *devices; /* of struct device, see device.h */
 	bool preserved;     /* ended, and kept for the user to look at */
+	/* Was asked to suspend for an operation of xend's: if nobody is at work on it, it goes on. */
+	bool suspending;
+	char *draft; /* the unfinished file that it is being saved to, or NULL */
 };
 
 /* Opens the registry: domain 0 and nothing else. */
@@ -87,6 +91,7 @@ void domain_set_domid(struct domain *domain, int domid);
 void domain_set_rings(struct domain *domain, uint64_t store_mfn, uint64_t console_mfn);
 void domain_set_started(struct domain *domain, gint64 when, unsigned int restarts);
 void domain_set_managed(struct domain *domain, bool managed);
+void domain_set_checkpointed(struct domain *domain, bool checkpointed);
 void domain_set_foreign(struct domain *domain);
 bool domain_set_identity(struct domain *domain, const char *name, const char *uuid, GError **error);
 /* After domain->config changed. */
@@ -106,6 +111,7 @@ char *domain_vm_path(struct domain *domain);
 struct domain_facts {
 	int domid;
 	enum phase phase;
+	bool checkpointed;
 	GVariant *config;
 	gint64 start_time;
 	uint64_t store_mfn, console_mfn;

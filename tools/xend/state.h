@@ -16,7 +16,10 @@ void state_remove(struct domain *domain);
 
 /* The configuration of a managed domain. */
 bool managed_save(struct domain *domain, GError **error);
+/* And its checkpoint. */
 void managed_remove(struct domain *domain);
+/* The file that a managed domain is suspended to. Free the path. */
+char *managed_checkpoint(struct domain *domain);
 
 /*
  * Publishes and keeps a change of domain->config; domain->lock is held. Domain 0 and domains of
