@@ -373,7 +373,7 @@ GVariant *op_restore(struct call *call, GError **error)
 
 GVariant *op_not_yet(struct call *call, GError **error)
 {
-	return fail(error, "this xend cannot suspend, migrate or dump domains yet"), NULL;
+	return fail(error, "this xend cannot suspend or dump domains yet"), NULL;
 }
 
 GVariant *op_send_sysrq(struct call *call, GError **error)

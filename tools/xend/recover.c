@@ -10,6 +10,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "qemu.h"
+#include "relocation.h"
 #include "state.h"
 #include "store.h"
 
@@ -66,6 +67,7 @@ void recover_all(void)
 
 	boot_files_sweep();
 	state_load();
+	relocation_recover();
 	all = domain_all();
 	for (unsigned int i = 0; i < all->len; i++) {
 		g_autoptr(locked_domain) domain = domain_ref(all->pdata[i]);
@@ -74,6 +76,7 @@ void recover_all(void)
 		if (domain->domid != 0)
 			recover(domain);
 	}
+	relocation_go_on();
 }
 
 void start_managed(void)
