@@ -27,6 +27,7 @@
 
 #define CONNECT_SECONDS 10
 #define ANSWER_SECONDS	20
+#define SETTLED_SECONDS 5
 /* The target makes the domain and its devices meanwhile: memory may have to be got, scripts run. */
 #define ACCEPT_SECONDS 300
 /* It validates all page tables, and connects the rest of the devices. */
@@ -299,6 +300,8 @@ static bool send_domain(struct outgoing *out, GError **error)
 /* It runs there: nothing is left of it here. @link, if there is one, is told that it was understood. */
 static void gone(struct domain *domain, const struct move_record *record, struct link *link)
 {
+	g_autoptr(GVariant) settled = NULL;
+
 	if (domain && domain->domid != NO_DOMID) {
 		if (record->home && domain->managed) {
 			managed_remove(domain);
@@ -309,9 +312,15 @@ static void gone(struct domain *domain, const struct move_record *record, struct
 		domain_end(domain, false);
 	}
 	move_remove(record);
-	if (link)
-		link_send(link, sxp_list(sxp_atom("done"), sxp_pair("id", record->id), NULL),
-			ANSWER_SECONDS, NULL);
+	if (!link || !link_send(link, sxp_list(sxp_atom("done"), sxp_pair("id", record->id), NULL),
+			     ANSWER_SECONDS, NULL))
+		return;
+	/*
+	 * The answer is that it has its name there. If "there" is this host, and has the domain as a managed one, that
+	 * needs the lock which is held here.
+	 */
+	if (!domain || domain->gone)
+		settled = link_expect(link, "settled", SETTLED_SECONDS, NULL);
 }
 
 /* It never ran there, and will not. */

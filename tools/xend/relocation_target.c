@@ -388,6 +388,7 @@ static void start(struct incoming *in, struct link *link, struct domain *domain)
 	if (expect(link, "done", DONE_SECONDS, NULL)) {
 		if (take_identity(domain, in->record))
 			move_remove(in->record);
+		link_send(link, word("settled"), SEND_SECONDS, NULL);
 	} else {
 		take_identity(domain, in->record);
 	}
