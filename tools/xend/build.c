@@ -75,14 +75,17 @@ static bool create(struct build *build, GError **error)
 	return true;
 }
 
-static void destroy(struct build *build)
+static void kill_domain(struct domain *domain)
 {
-	struct domain *domain = build->domain;
-
 	if (xc_domain_destroy(xc, domain->domid))
 		log_error("domain %s: cannot destroy %d: %s", domain->name, domain->domid,
 			g_strerror(errno));
-	domain_set_domid(domain, NO_DOMID);
+}
+
+static void destroy(struct build *build)
+{
+	kill_domain(build->domain);
+	domain_set_domid(build->domain, NO_DOMID);
 }
 
 /* Nothing can be set aside for a domain beyond its limit, which is 0 at first. */
@@ -382,18 +385,27 @@ static bool is_ours(struct domain *domain)
 	return g_str_equal(uuid, domain->uuid);
 }
 
+/*
+ * The devices go first, and the domain must not run then: xenstored removes the nodes of a dead
+ * domain, and a back end that finds its front end gone before it was told to close may end without
+ * a word.
+ */
 void domain_end(struct domain *domain, bool keep)
 {
+	bool ours;
+
 	log_info("domain %s: ending %d", domain->name, domain->domid);
 	domain_set_phase(domain, PHASE_SHUTDOWN);
 	domain->preserved = false;
 	if (!domain->foreign)
 		state_save(domain);
 	if (domain->domid > 0) {
-		if (is_ours(domain) && xc_domain_destroy(xc, domain->domid))
-			log_error("domain %s: cannot destroy %d: %s", domain->name, domain->domid,
-				g_strerror(errno));
+		ours = is_ours(domain);
+		if (ours)
+			xc_domain_pause(xc, domain->domid);
 		device_release_all(domain);
+		if (ours)
+			kill_domain(domain);
 		qemu_stop(domain->domid);
 		store_demolish(domain);
 	}
