@@ -35,6 +35,9 @@
 /* Without any progress; and when the guest waits for it. */
 #define STALL_SECONDS	  75
 #define STALL_STOPPED	  20
+/* A running guest's memory goes in so many rounds at most, and what is then left in so many seconds if possible. */
+#define MAX_ROUNDS 30
+#define MAX_STOP   0.02
 /* How long, and how often, a target that is not heard of is asked, before it is done from time to time. */
 #define DOUBT_SECONDS 15
 #define RETRY_SECONDS 10
@@ -48,29 +51,30 @@ struct outgoing {
 	gint progress;
 	/* (lock) */
 	const char *stage;
-	uint64_t done, total; /* pages */
+	struct xg_send_stats stats;
 	bool decided;
-	gint64 began, suspended; /* monotonic time */
+	gint64 began, suspended, runs; /* monotonic time */
 };
 
 static GMutex lock;
 static GHashTable *table; /* by uuid */
 
-static void show(struct outgoing *out, const char *stage, uint64_t done, uint64_t total)
+static void show(struct outgoing *out, const char *stage)
 {
 	g_mutex_lock(&lock);
 	out->stage = stage;
-	out->done = done;
-	out->total = total;
 	g_mutex_unlock(&lock);
 }
 
-static void on_progress(const char *stage, uint64_t done, uint64_t total, void *data)
+static void on_stats(const struct xg_send_stats *stats, void *data)
 {
 	struct outgoing *out = data;
 
 	g_atomic_int_inc(&out->progress);
-	show(out, "sending memory", done, total);
+	g_mutex_lock(&lock);
+	out->stage = "sending memory";
+	out->stats = *stats;
+	g_mutex_unlock(&lock);
 }
 
 GVariant *relocation_status(const char *uuid)
@@ -82,7 +86,14 @@ GVariant *relocation_status(const char *uuid)
 	out = table ? g_hash_table_lookup(table, uuid) : NULL;
 	if (out)
 		sxp = sxp_list(sxp_atom("migration"), sxp_pair("stage", out->stage),
-			sxp_pair_int("done", out->done), sxp_pair_int("total", out->total), NULL);
+			sxp_pair_int("round", out->stats.round),
+			sxp_pair_int("done", out->stats.done),
+			sxp_pair_int("total", out->stats.total),
+			sxp_pair_int("sent", out->stats.sent),
+			sxp_pair_int("zeros", out->stats.zeros),
+			sxp_pair_int("dirty_rate", out->stats.dirty_rate),
+			sxp_pair_int("rate", out->stats.rate),
+			sxp_pair_int("left", out->stats.left), NULL);
 	g_mutex_unlock(&lock);
 	return sxp;
 }
@@ -177,7 +188,7 @@ static bool suspend(void *data, GError **error)
 {
 	struct outgoing *out = data;
 
-	show(out, "suspending", 0, 0);
+	show(out, "suspending");
 	if (!domain_suspend(out->domain, error))
 		return false;
 	g_mutex_lock(&lock);
@@ -212,15 +223,18 @@ static bool send_memory(struct outgoing *out, GError **error)
 		.domid = out->domain->domid,
 		.suspend = suspend,
 		.suspend_data = out,
-		.progress = on_progress,
-		.progress_data = out,
 		.cancellable = out->cancellable,
 	};
+	struct xg_send_config send = { .live = out->live,
+		.max_rounds = MAX_ROUNDS,
+		.max_stop = MAX_STOP,
+		.stats = on_stats,
+		.stats_data = out };
 	struct watcher watcher;
 	bool good;
 
 	watcher_begin(&watcher, out);
-	good = xg_save_pv(xc, out->link->fd, &config, error);
+	good = xg_send_pv(xc, out->link->fd, &config, &send, error);
 	watcher_end(&watcher);
 	if (!good)
 		explain(out, error);
@@ -267,7 +281,7 @@ static bool offer(struct outgoing *out, GError **error)
 				sxp_pair_value("config", config_sxp(domain->config)), NULL),
 			ANSWER_SECONDS, error))
 		return false;
-	show(out, "waiting for the other host", 0, 0);
+	show(out, "waiting for the other host");
 	accepted = link_expect(out->link, "accept", ACCEPT_SECONDS, error);
 	return accepted;
 }
@@ -291,7 +305,7 @@ static bool send_domain(struct outgoing *out, GError **error)
 		return false;
 	if (!word(out, "stream", error) || !send_memory(out, error))
 		return false;
-	show(out, "waiting for the other host", 0, 0);
+	show(out, "waiting for the other host");
 	return expect(out, "prepared", PREPARED_SECONDS, error);
 }
 
@@ -403,7 +417,7 @@ static bool find_out(struct outgoing *out, GError **error)
 	g_autoptr(GError) cause = NULL;
 	bool runs;
 
-	show(out, "asking whether it runs there", 0, 0);
+	show(out, "asking whether it runs there");
 	g_clear_pointer(&out->link, link_free);
 	do {
 		g_clear_error(&cause);
@@ -440,6 +454,7 @@ static bool decide(struct outgoing *out, GError **error)
 		return false;
 	}
 	if (word(out, "commit", &cause) && expect(out, "running", ANSWER_SECONDS, &cause)) {
+		out->runs = g_get_monotonic_time();
 		gone(out->domain, out->record, out->link);
 		return true;
 	}
@@ -519,8 +534,11 @@ static char *describe(struct outgoing *out)
 {
 	gint64 now = g_get_monotonic_time();
 
-	return g_strdup_printf("moved to %s in %.1f s, %.0f ms of them stopped", out->record->host,
-		(now - out->began) / 1e6, (now - out->suspended) / 1e3);
+	return g_strdup_printf("moved to %s in %.1f s: %" G_GUINT64_FORMAT " MiB in %u rounds, %.0f %% "
+			       "of it zeros; stopped for %.0f ms",
+		out->record->host, (now - out->began) / 1e6, out->stats.sent / MIB_PAGES,
+		out->stats.round + 1, 100.0 * out->stats.zeros / MAX(out->stats.sent, 1),
+		(out->runs - out->suspended) / 1e3);
 }
 
 bool relocation_send(struct domain *domain, const struct relocation_options *options, char **report,

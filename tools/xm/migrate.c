@@ -29,7 +29,7 @@ static char *describe(const char *domain, GVariant *status)
 	g_autofree char *stage = field_text(status, "stage", "moving");
 	double done = field_number(status, "done", 0), total = field_number(status, "total", 0);
 	double round = field_number(status, "round", 0), left = field_number(status, "left", 0);
-	double dirty = field_number(status, "dirty", 0);
+	double dirty = field_number(status, "dirty_rate", 0);
 	GString *text = g_string_new(NULL);
 
 	g_string_printf(text, "Moving %s: %s", domain, stage);

@@ -409,13 +409,12 @@ static bool move(int fd, void *data, size_t len, bool out, GCancellable *cancell
 	return moved == len;
 }
 
-static bool save_records(const struct xg_save_config *config, int fd)
+static bool save_records(const struct xg_save_config *config, int fd, long n, bool ends)
 {
-	long n = number_in(path_of("stream", -1), 1);
 	struct record record;
 
 	for (long i = 0; i < n; i++) {
-		uint8_t last = i == n - 1;
+		uint8_t last = ends && i == n - 1;
 
 		if (disturbed("save") || load(config->domid, &record) || !move(fd, &last, 1, true, config->cancellable) ||
 			!move(fd, &record, sizeof(record), true, config->cancellable))
@@ -430,8 +429,21 @@ bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, G
 {
 	if (!config->suspend(config->suspend_data, error))
 		return false;
-	if (save_records(config, fd))
+	if (save_records(config, fd, number_in(path_of("stream", -1), 1), true))
 		return true;
+	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", config->domid);
+	return false;
+}
+
+bool xg_send_pv(xc_interface *xc, int fd, const struct xg_save_config *config, const struct xg_send_config *send,
+	GError **error)
+{
+	struct xg_send_stats stats = { .round = 3, .done = 1, .total = 2, .sent = 512, .dirty_rate = 7 };
+	bool good = !send->live || save_records(config, fd, number_in(path_of("stream", -1), 1), false);
+
+	send->stats(&stats, send->stats_data);
+	if (good)
+		return xg_save_pv(xc, fd, config, error);
 	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", config->domid);
 	return false;
 }
