@@ -42,6 +42,7 @@ struct domain {
 	gint64 start_time;   /* (registry) seconds since 1970; 0: never */
 	uint64_t store_mfn, console_mfn; /* (registry) */
 	unsigned int restarts;           /* (registry) */
+	char *moving; /* (registry) it is on its way to a host: the id of that, see relocation.h */
 
 	/* With domain->lock: */
 	struct config *config;
@@ -51,6 +52,7 @@ struct domain {
 	/* Was asked to suspend for an operation of xend's: if nobody is at work on it, it goes on. */
 	bool suspending;
 	char *draft; /* the unfinished file that it is being saved to, or NULL */
+	char *sent_to;      /* a host that does not answer whether it runs there; else NULL */
 };
 
 /* Opens the registry: domain 0 and nothing else. */
@@ -94,6 +96,12 @@ void domain_set_managed(struct domain *domain, bool managed);
 void domain_set_checkpointed(struct domain *domain, bool checkpointed);
 void domain_set_foreign(struct domain *domain);
 bool domain_set_identity(struct domain *domain, const char *name, const char *uuid, GError **error);
+void domain_set_moving(struct domain *domain, const char *id);
+/* Whether domain @from is on its way to become domain @to of this very host. */
+bool domain_moves_to(int from, int to);
+/* Whether it is on its way to any host; as move @id. */
+bool domain_is_moving(struct domain *domain);
+bool domain_moves_as(struct domain *domain, const char *id);
 /* After domain->config changed. */
 void domain_publish(struct domain *domain);
 

@@ -70,6 +70,8 @@ OP(op_device_create); OP(op_device_configure); OP(op_device_destroy); OP(op_devi
 OP(op_node_info); OP(op_node_config); OP(op_dmesg); OP(op_dmesg_clear); OP(op_log);
 OP(op_debug_keys); OP(op_list_methods); OP(op_method_help); OP(op_method_signature);
 OP(op_save); OP(op_restore); OP(op_suspend); OP(op_resume);
+OP(op_save); OP(op_restore); OP(op_migrate); OP(op_migrate_status); OP(op_migrate_cancel);
+OP(op_migrate_decide);
 /* clang-format on */
 
 #endif

@@ -61,5 +61,5 @@ GVariant *op_resume(struct call *call, GError **error)
 
 GVariant *op_not_yet(struct call *call, GError **error)
 {
-	return fail(error, "this xend cannot migrate or dump domains yet"), NULL;
+	return fail(error, "this xend cannot dump domains yet"), NULL;
 }

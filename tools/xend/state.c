@@ -83,11 +83,16 @@ bool state_save(struct domain *domain)
 	return false;
 }
 
-void state_remove(struct domain *domain)
+void state_remove_of(const char *uuid)
 {
-	g_autofree char *path = state_path(domain->uuid);
+	g_autofree char *path = state_path(uuid);
 
 	unlink(path);
+}
+
+void state_remove(struct domain *domain)
+{
+	state_remove_of(domain->uuid);
 }
 
 char *managed_checkpoint(struct domain *domain)
