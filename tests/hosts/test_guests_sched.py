@@ -39,8 +39,8 @@ def create(host, name, *variables):
 
 def shares(host, *names):
     """Part of CPU 1 that each guest had for some seconds."""
-    command = "date +%s.%N; xm list --json </dev/null 2>/dev/null; "
-    text = host.check("%s sleep %d; %s" % (command, SECONDS, command), 600)
+    command = "date +%s.%N; xm list --json </dev/null 2>/dev/null"
+    text = host.check("%s; sleep %d; %s" % (command, SECONDS, command), 600)
     (begin, before), (end, after) = [
         (float(clock), {row["name"]: row["cpu_time"] for row in json.loads(table)})
         for clock, table in re.findall(r"^(\d+\.\d+)\n(\[.*?^\])", text, re.M | re.S)]
