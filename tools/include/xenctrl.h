@@ -67,6 +67,14 @@ int xc_domain_unpause(xc_interface *xc, uint32_t domid);
 /** Lets a domain that shut down for suspending continue. */
 int xc_domain_resume(xc_interface *xc, uint32_t domid);
 
+/**
+ * The log of pages that a domain changes: @op is XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, _CLEAN, _PEEK or _OFF. @bitmap: one bit
+ * for each of @pages pages by their number in the domain, for CLEAN and PEEK; else NULL. @stats: or NULL. ENOMEM: the
+ * hypervisor has no memory for it.
+ */
+int xc_logdirty(xc_interface *xc, uint32_t domid, unsigned op, void *bitmap, uint64_t pages,
+	struct xen_domctl_shadow_op_stats *stats);
+
 /** Information about exactly this domain; ESRCH if there is none. */
 int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdomaininfo *info);
 
@@ -190,6 +198,9 @@ int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_l
  */
 int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
 	unsigned mem_flags, xen_pfn_t *frames);
+
+/** Takes single pages away from a domain, by their frames; returns how many. */
+int xc_domain_release(xc_interface *xc, uint32_t domid, unsigned nr, const xen_pfn_t *frames);
 
 /**
  * Sets @pages aside for the domain (0: what is left of it is given back). ENOMEM: there are not so

@@ -117,8 +117,8 @@ GVariant *domain_sxp(const struct domain_facts *facts, const struct xen_domctl_g
 	if (info) {
 		add_running(&builder, info, facts->start_time);
 	} else {
-		sxp_add_int(&builder, "status", 0);
-		sxp_add_pair(&builder, "state", "");
+		sxp_add_int(&builder, "status", facts->checkpointed ? 3 : 0);
+		sxp_add_pair(&builder, "state", facts->checkpointed ? "---s--" : "");
 	}
 	if (info && detail == DETAIL_ALL)
 		add_rings(&builder, facts);

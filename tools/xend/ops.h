@@ -12,6 +12,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "domain.h"
+
 #define MAX_ARGS 8
 
 /* The arguments of a request, checked; those that are missing are NULL. */
@@ -52,6 +54,9 @@ GVariant *call_value(struct call *call, unsigned int index);
 /* What an operation without result returns. */
 GVariant *op_done(void);
 
+/* The domain of the first argument, which exists and is not domain 0; locked and with a reference. */
+struct domain *find_guest(struct call *call, GError **error);
+
 /* The handlers, in ops_*.c. */
 #define OP(name) GVariant *name(struct call *call, GError **error)
 /* clang-format off */
@@ -64,7 +69,9 @@ OP(op_sedf_set); OP(op_bvt_get); OP(op_bvt_set); OP(op_bvt_ctx_allow); OP(op_rro
 OP(op_device_create); OP(op_device_configure); OP(op_device_destroy); OP(op_device_list);
 OP(op_node_info); OP(op_node_config); OP(op_dmesg); OP(op_dmesg_clear); OP(op_log);
 OP(op_debug_keys); OP(op_list_methods); OP(op_method_help); OP(op_method_signature);
-OP(op_save); OP(op_restore);
+OP(op_save); OP(op_restore); OP(op_suspend); OP(op_resume);
+OP(op_save); OP(op_restore); OP(op_migrate); OP(op_migrate_status); OP(op_migrate_cancel);
+OP(op_migrate_decide);
 /* clang-format on */
 
 #endif

@@ -8,7 +8,6 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "ops.h"
-#include "save.h"
 #include "state.h"
 #include "sxp.h"
 
@@ -32,6 +31,12 @@ static const struct xen_domctl_getdomaininfo *info_of(GArray *infos, int domid)
 	return NULL;
 }
 
+/* Stands for a managed domain that is suspended to its file. */
+static const struct xen_domctl_getdomaininfo in_file = {
+	.domain = DOMID_INVALID,
+	.flags = XEN_DOMINF_shutdown | SHUTDOWN_suspend << XEN_DOMINF_shutdownshift,
+};
+
 static GVariant *list(enum detail detail, bool wanted(const struct xen_domctl_getdomaininfo *info),
 	GError **error)
 {
@@ -49,7 +54,7 @@ static GVariant *list(enum detail detail, bool wanted(const struct xen_domctl_ge
 		const struct xen_domctl_getdomaininfo *info =
 			infos ? info_of(infos, facts[i].domid) : NULL;
 
-		if (infos && wanted(info))
+		if (infos && wanted(info || !facts[i].checkpointed ? info : &in_file))
 			sxp_add(&builder, domain_sxp(&facts[i], info, detail));
 		g_variant_unref(facts[i].config);
 	}
@@ -71,7 +76,7 @@ static bool is_halted(const struct xen_domctl_getdomaininfo *info)
 
 static bool is_running(const struct xen_domctl_getdomaininfo *info)
 {
-	return info;
+	return info && info->domain != DOMID_INVALID;
 }
 
 static bool is_paused(const struct xen_domctl_getdomaininfo *info)
@@ -180,11 +185,20 @@ static bool must_be_halted(struct domain *domain, GError **error)
 	return true;
 }
 
+/* What is in the checkpoint goes by the configuration that is there. */
+static bool must_be_off(struct domain *domain, GError **error)
+{
+	if (!must_be_halted(domain, error))
+		return false;
+	return !domain->checkpointed ||
+	       (fail(error, "Domain '%s' is suspended; resume it first.", domain->name), false);
+}
+
 static bool replace_config(struct domain *domain, GVariant *sxp, GError **error)
 {
 	g_autoptr(config_t) config = NULL, old = NULL;
 
-	if (!must_be_halted(domain, error))
+	if (!must_be_off(domain, error))
 		return false;
 	config = config_parse(sxp, error);
 	if (!config)
@@ -234,7 +248,7 @@ GVariant *op_start(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
 
-	if (!domain || !domain_refuse_zero(domain, error) || !must_be_halted(domain, error) ||
+	if (!domain || !domain_refuse_zero(domain, error) || !must_be_off(domain, error) ||
 		!domain_build(domain, error))
 		return NULL;
 	if (!call_flag(call, 1, true) && !domain_unpause(domain, error))
@@ -253,8 +267,7 @@ GVariant *op_delete(struct call *call, GError **error)
 	return op_done();
 }
 
-/* A domain that exists and is not domain 0. */
-static struct domain *find_guest(struct call *call, GError **error)
+struct domain *find_guest(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
 
@@ -301,6 +314,8 @@ GVariant *op_shutdown(struct call *call, GError **error)
 		return NULL;
 	if (!g_strv_contains(reasons, reason))
 		return fail(error, "there is no reason '%s' for a shutdown", reason), NULL;
+	/* Who asks for that himself wants it to stay so. */
+	domain->suspending = false;
 	return domain_ask_shutdown(domain, reason, error) ? op_done() : NULL;
 }
 
@@ -348,37 +363,6 @@ GVariant *op_set_name(struct call *call, GError **error)
 			state_save(domain);
 	}
 	return op_done();
-}
-
-GVariant *op_save(struct call *call, GError **error)
-{
-	g_autoptr(locked_domain) domain = find_guest(call, error);
-
-	if (!domain)
-		return NULL;
-	if (domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	if (!g_path_is_absolute(call_text(call, 1)))
-		return fail(error, "%s: not a path from the root", call_text(call, 1)), NULL;
-	return domain_save(domain, call_text(call, 1), call_flag(call, 2, false), error) ? op_done()
-											 : NULL;
-}
-
-GVariant *op_restore(struct call *call, GError **error)
-{
-	g_autoptr(locked_domain) domain = domain_restore(call_text(call, 0), error);
-
-	if (!domain)
-		return NULL;
-	if (call_flag(call, 1, false) || domain_unpause(domain, error))
-		return domain_all_about(domain);
-	domain_end(domain, false);
-	return NULL;
-}
-
-GVariant *op_not_yet(struct call *call, GError **error)
-{
-	return fail(error, "this xend cannot suspend, migrate or dump domains yet"), NULL;
 }
 
 GVariant *op_send_sysrq(struct call *call, GError **error)

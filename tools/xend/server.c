@@ -12,6 +12,7 @@
 #include "log.h"
 #include "ops.h"
 #include "options.h"
+#include "relocation.h"
 
 static GPtrArray *servers;
 /* Paths of unix sockets, to remove at the end. */
@@ -25,6 +26,14 @@ struct exchange {
 	bool tree;
 	struct http_reply reply;
 };
+
+/* Of this thread: the descriptor + 1. */
+static GPrivate client;
+
+int server_client(void)
+{
+	return GPOINTER_TO_INT(g_private_get(&client)) - 1;
+}
 
 static gboolean answer(void *data)
 {
@@ -60,12 +69,15 @@ static char *do_call(GBytes *body)
 static void do_rpc(void *data)
 {
 	struct exchange *exchange = data;
+	GSocket *socket = soup_server_message_get_socket(exchange->message);
 
+	g_private_set(&client, GINT_TO_POINTER(socket ? g_socket_get_fd(socket) + 1 : 0));
 	exchange->reply = (struct http_reply){
 		.status = SOUP_STATUS_OK,
 		.type = "text/xml",
 		.body = do_call(exchange->body),
 	};
+	g_private_set(&client, NULL);
 	g_main_context_invoke(NULL, answer, exchange);
 }
 
@@ -339,7 +351,8 @@ bool servers_open(GError **error)
 		(!option_flag("xend-unix-server") || open_unix(tree, false, true, error)) &&
 		(!option_flag("xend-tcp-xmlrpc-server") || open_tcp_rpc(error)) &&
 		(!option_flag("xend-http-server") || open_tcp(address, option_number("xend-port"),
-							     false, true, NULL, NULL, error)))
+							     false, true, NULL, NULL, error)) &&
+		relocation_open(error))
 		return true;
 	servers_close();
 	return false;
@@ -353,6 +366,7 @@ void servers_close(void)
 		unlink(sockets->pdata[i]);
 	for (unsigned int i = 0; i < servers->len; i++)
 		soup_server_disconnect(servers->pdata[i]);
+	relocation_close();
 	g_clear_pointer(&sockets, g_ptr_array_unref);
 	g_clear_pointer(&servers, g_ptr_array_unref);
 }
