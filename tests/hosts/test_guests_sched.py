@@ -13,7 +13,7 @@ from host import TOP
 pytestmark = [pytest.mark.full, pytest.mark.timeout(2400)]
 
 BUSY = TOP / "build/guests/busy.elf"
-SECONDS = 20
+SECONDS = 10
 
 
 @pytest.fixture(name="start")
