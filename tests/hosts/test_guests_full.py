@@ -197,7 +197,8 @@ def test_debian_guest(request, tmp_path, kind, cpus):
     check_debian(host, "deb", cpus)
     host.create("small", "vif=bridge=xenbr0", "ip=10.9.0.3", "netmask=255.255.255.0")
     host.wait_guest("small")
-    host.check_guest("deb", "ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up; ping -c 2 -w 60 10.9.0.1", 90)
+    host.check_guest("deb", "nic=$(ls /sys/class/net | grep -v '^lo$'); ip addr add 10.9.0.2/24 dev $nic; "
+                            "ip link set $nic up; ping -c 2 -w 60 10.9.0.1", 90)
     check_transfers(host, "deb", "small")
     host.check("xm shutdown -w small", 180)
 
