@@ -38,6 +38,8 @@ void domain_unref(struct domain *domain)
 	g_free(domain->name);
 	g_free(domain->uuid);
 	g_free(domain->draft);
+	g_free(domain->moving);
+	g_free(domain->sent_to);
 	g_clear_pointer(&domain->published, g_variant_unref);
 	config_free(domain->config);
 	g_ptr_array_unref(domain->devices);
@@ -301,6 +303,39 @@ void domain_set_foreign(struct domain *domain)
 	CHANGE(domain->foreign = true);
 }
 
+void domain_set_moving(struct domain *domain, const char *id)
+{
+	char *copy = g_strdup(id);
+
+	CHANGE(g_free(domain->moving); domain->moving = copy);
+}
+
+bool domain_is_moving(struct domain *domain)
+{
+	bool moving;
+
+	CHANGE(moving = domain->moving);
+	return moving;
+}
+
+bool domain_moves_as(struct domain *domain, const char *id)
+{
+	bool same;
+
+	CHANGE(same = domain->moving && g_str_equal(domain->moving, id));
+	return same;
+}
+
+bool domain_moves_to(int from, int to)
+{
+	struct domain *one, *other;
+	bool same;
+
+	CHANGE(one = find_domid(from); other = find_domid(to);
+		same = one && other && one->moving && g_str_equal(one->moving, other->uuid));
+	return same;
+}
+
 void domain_publish(struct domain *domain)
 {
 	GVariant *sxp = g_variant_ref_sink(config_sxp(domain->config));
@@ -346,7 +381,12 @@ bool domain_must_run(struct domain *domain, GError **error)
 {
 	if (domain->domid == NO_DOMID)
 		fail(error, "Domain '%s' is not running.", domain->name);
-	return domain->domid != NO_DOMID;
+	else if (domain->sent_to)
+		fail(error,
+			"Domain '%s' was sent to %s, which does not answer whether it runs there; see "
+			"\"xm help migrate\"",
+			domain->name, domain->sent_to);
+	return domain->domid != NO_DOMID && !domain->sent_to;
 }
 
 char *domain_path(struct domain *domain)

@@ -221,6 +221,11 @@ static void look_at(void *data)
 	unsigned int reason;
 	bool there;
 
+	/* Whoever moves it looks at it, and has it looked at when that is over: it may take long. */
+	if (domain_is_moving(domain)) {
+		domain_unref(g_steal_pointer(&domain));
+		return;
+	}
 	g_rec_mutex_lock(&domain->lock);
 	if (domain->gone || domain->domid <= 0 || domain->phase == PHASE_BUILDING)
 		return;

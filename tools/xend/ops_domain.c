@@ -11,16 +11,24 @@
 #include "state.h"
 #include "sxp.h"
 
-static GVariant *describe(struct domain *domain, bool detail)
+/* The domain's entry in the hypervisor's list, which is in order of ids; NULL: it does not run. */
+static const struct xen_domctl_getdomaininfo *info_of(GArray *infos, int domid)
 {
-	g_autoptr(GVariant) sxp = NULL;
-	g_autofree char *name = NULL;
+	unsigned int from = 0, to = infos->len;
 
-	sxp = g_variant_ref_sink(domain_sxp(domain));
-	if (detail)
-		return g_steal_pointer(&sxp);
-	name = sxp_child_text(sxp, "name");
-	return g_variant_ref_sink(sxp_atom(name));
+	while (domid != NO_DOMID && from < to) {
+		unsigned int at = (from + to) / 2;
+		const struct xen_domctl_getdomaininfo *info =
+			&g_array_index(infos, struct xen_domctl_getdomaininfo, at);
+
+		if (info->domain == domid)
+			return info;
+		if (info->domain < domid)
+			from = at + 1;
+		else
+			to = at;
+	}
+	return NULL;
 }
 
 /* Stands for a managed domain that is suspended to its file. */
@@ -29,29 +37,31 @@ static const struct xen_domctl_getdomaininfo in_file = {
 	.flags = XEN_DOMINF_shutdown | SHUTDOWN_suspend << XEN_DOMINF_shutdownshift,
 };
 
-static GVariant *list(bool detail, bool wanted(const struct xen_domctl_getdomaininfo *info))
+static GVariant *list(enum detail detail, bool wanted(const struct xen_domctl_getdomaininfo *info),
+	GError **error)
 {
 	g_autoptr(GPtrArray) all = domain_all();
+	g_autofree struct domain_facts *facts = g_new(struct domain_facts, all->len);
+	g_autoptr(GArray) infos = NULL;
 	GVariantBuilder builder;
 
+	/* The hypervisor's list last: what has an id by now is in it, or is gone. */
+	for (unsigned int i = 0; i < all->len; i++)
+		facts[i] = domain_facts(all->pdata[i]);
+	infos = host_domains(error);
 	g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
 	for (unsigned int i = 0; i < all->len; i++) {
-		struct domain_facts facts = domain_facts(all->pdata[i]);
-		struct xen_domctl_getdomaininfo info;
-		bool there = facts.domid != NO_DOMID && host_domain(facts.domid, &info);
-		g_autoptr(GVariant) one = NULL;
+		const struct xen_domctl_getdomaininfo *info =
+			infos ? info_of(infos, facts[i].domid) : NULL;
 
-		g_variant_unref(facts.config);
-		if (!there && facts.checkpointed) {
-			info = in_file;
-			there = true;
-		}
-		if (!wanted(there ? &info : NULL))
-			continue;
-		one = describe(all->pdata[i], detail);
-		sxp_add(&builder, one);
+		if (infos && wanted(info || !facts[i].checkpointed ? info : &in_file))
+			sxp_add(&builder, domain_sxp(&facts[i], info, detail));
+		g_variant_unref(facts[i].config);
 	}
-	return g_variant_builder_end(&builder);
+	if (infos)
+		return g_variant_builder_end(&builder);
+	g_variant_builder_clear(&builder);
+	return NULL;
 }
 
 static bool is_any(const struct xen_domctl_getdomaininfo *info)
@@ -110,16 +120,19 @@ static const struct {
 
 GVariant *op_domains(struct call *call, GError **error)
 {
-	return list(call_flag(call, 0, false), is_any);
+	return list(call_flag(call, 0, false) ? DETAIL_ALL : DETAIL_NAME, is_any, error);
 }
 
 GVariant *op_domains_with_state(struct call *call, GError **error)
 {
 	const char *state = call_text(call, 1);
+	enum detail detail = !call_flag(call, 0, true)   ? DETAIL_NAME
+			     : call_flag(call, 2, false) ? DETAIL_ROW
+							 : DETAIL_ALL;
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(states); i++)
 		if (g_str_equal(states[i].name, state ? state : "running"))
-			return list(call_flag(call, 0, true), states[i].wanted);
+			return list(detail, states[i].wanted, error);
 	return fail(error, "there is no state %s of domains", state), NULL;
 }
 
@@ -127,7 +140,7 @@ GVariant *op_domain(struct call *call, GError **error)
 {
 	g_autoptr(domain_t) domain = domain_find(call_text(call, 0), error);
 
-	return domain ? domain_sxp(domain) : NULL;
+	return domain ? domain_all_about(domain) : NULL;
 }
 
 /* Checks what can be checked before the domain exists; its devices get their numbers. */
@@ -162,7 +175,7 @@ GVariant *op_create(struct call *call, GError **error)
 	if (!domain)
 		return NULL;
 	if (domain_build(domain, error))
-		return domain_sxp(domain);
+		return domain_all_about(domain);
 	domain_remove(domain);
 	return NULL;
 }

@@ -34,7 +34,7 @@ GVariant *op_restore(struct call *call, GError **error)
 	if (!domain)
 		return NULL;
 	if (call_flag(call, 1, false) || domain_unpause(domain, error))
-		return domain_sxp(domain);
+		return domain_all_about(domain);
 	domain_end(domain, false);
 	return NULL;
 }
@@ -61,5 +61,5 @@ GVariant *op_resume(struct call *call, GError **error)
 
 GVariant *op_not_yet(struct call *call, GError **error)
 {
-	return fail(error, "this xend cannot migrate or dump domains yet"), NULL;
+	return fail(error, "this xend cannot dump domains yet"), NULL;
 }

@@ -10,6 +10,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "qemu.h"
+#include "relocation.h"
 #include "save.h"
 #include "state.h"
 #include "store.h"
@@ -68,6 +69,7 @@ void recover_all(void)
 
 	boot_files_sweep();
 	state_load();
+	relocation_recover();
 	all = domain_all();
 	for (unsigned int i = 0; i < all->len; i++) {
 		g_autoptr(locked_domain) domain = domain_ref(all->pdata[i]);
@@ -78,6 +80,7 @@ void recover_all(void)
 		recover(domain);
 		domain_find_checkpoint(domain);
 	}
+	relocation_go_on();
 }
 
 void start_managed(void)

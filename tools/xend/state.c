@@ -83,11 +83,16 @@ bool state_save(struct domain *domain)
 	return false;
 }
 
-void state_remove(struct domain *domain)
+void state_remove_of(const char *uuid)
 {
-	g_autofree char *path = state_path(domain->uuid);
+	g_autofree char *path = state_path(uuid);
 
 	unlink(path);
+}
+
+void state_remove(struct domain *domain)
+{
+	state_remove_of(domain->uuid);
 }
 
 char *managed_checkpoint(struct domain *domain)
@@ -115,6 +120,14 @@ void managed_remove(struct domain *domain)
 	unlink(checkpoint);
 	unlink(path);
 	rmdir(directory);
+}
+
+bool domain_keep(struct domain *domain, GError **error)
+{
+	domain_publish(domain);
+	if (domain->domid > 0 && !domain->foreign)
+		state_save(domain);
+	return !domain->managed || managed_save(domain, error);
 }
 
 static GVariant *read_file(const char *path, GError **error)

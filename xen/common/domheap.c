@@ -77,6 +77,8 @@ int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsign
 	if (likely(!rc))
 		link_to_owner(pg, nr, d);
 	spin_unlock(&d->page_alloc_lock);
+	for (unsigned int i = 0; unlikely(READ_ONCE(shadowed_domains)) && !rc && i < nr; i++)
+		paging_mark_dirty(pg + i);
 	return rc;
 }
 

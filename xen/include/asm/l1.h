@@ -104,6 +104,7 @@ static always_inline int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, str
 		/* Same frame, same rights to it: no reference changes. */
 		if (!((old ^ new) & L1_REF_BITS)) {
 			write_pte(p, old, new, preserve_ad);
+			entry_changed(p);
 			return 0;
 		}
 		rc = get_l1_ref(new, target_owner);
@@ -111,6 +112,7 @@ static always_inline int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, str
 			return rc;
 	}
 	write_pte(p, old, new, preserve_ad);
+	entry_changed(p);
 	if (old & _PAGE_PRESENT)
 		put_l1_ref(old);
 	return 0;
@@ -137,6 +139,7 @@ static always_inline int cmpxchg_l1_entry(pte_t *p, pte_t old, pte_t new, struct
 			put_l1_ref(new);
 		return -EAGAIN;
 	}
+	entry_changed(p);
 	if (refs && old & _PAGE_PRESENT)
 		put_l1_ref(old);
 	return 0;

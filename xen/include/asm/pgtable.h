@@ -52,6 +52,14 @@ static always_inline pte_t adjust_l1e(pte_t e)
  * L1 entries: asm/l1.h. */
 int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, struct domain *d);
 
+/* After every change of an entry of a validated table, before the old entry's references go. mm_lock held. */
+void shadow_entry_changed(pte_t *p);
+static always_inline void entry_changed(pte_t *p)
+{
+	if (unlikely(READ_ONCE(shadowed_domains)))
+		shadow_entry_changed(p);
+}
+
 /* The L1 entry for va in the current address space; NULL when a table is missing. mm_lock held. */
 pte_t *guest_l1e(unsigned long va);
 
@@ -74,6 +82,8 @@ void write_ptbase(struct vcpu *v);
 
 /* Note the roots (machine addresses; user 0 = none) that v runs on from its next load of CR3. mm_lock held, or v is new. */
 void pv_set_roots(struct vcpu *v, u64 kernel, u64 user);
+/* Whether v runs on them or on their shadows has changed. mm_lock held; v does not run. */
+void pv_load_roots(struct vcpu *v);
 /* The descriptors of a GDT or LDT page are harmless (their privilege is raised in place). */
 int validate_segdesc_page(struct page_info *pg);
 bool check_descriptor(u64 *desc);

@@ -142,6 +142,7 @@ static always_inline int update_entry(u64 ptr, u64 val, bool preserve_ad, const 
 	if (rc)
 		return rc;
 	WRITE_ONCE(*p, val);
+	mark_page_dirty(pg);
 	put_page_and_type(pg);
 	return 0;
 }
