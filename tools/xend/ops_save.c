@@ -24,7 +24,8 @@ GVariant *op_save(struct call *call, GError **error)
 		return NULL;
 	if (!g_path_is_absolute(call_text(call, 1)))
 		return fail(error, "%s: not a path from the root", call_text(call, 1)), NULL;
-	return domain_save(domain, call_text(call, 1), call_flag(call, 2, false), error) ? op_done() : NULL;
+	return domain_save(domain, call_text(call, 1), call_flag(call, 2, false), error) ? op_done()
+											 : NULL;
 }
 
 GVariant *op_restore(struct call *call, GError **error)

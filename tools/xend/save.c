@@ -1,4 +1,5 @@
-/* Domains in files: saved and brought back. What is in a file is saved_file.c's and libs/guest's. */
+/* Domains in files: saved and brought back. What is in a file is saved_file.c's and libs/guest's.
+ */
 #include "save.h"
 
 #include <fcntl.h>
@@ -73,8 +74,8 @@ bool domain_save(struct domain *domain, const char *path, bool checkpoint, GErro
 /* ---- Restoring ---- */
 
 /*
- * The domain that is in the file: a managed one that is halted, whose former configuration goes to @old, or a new one.
- * Takes @config.
+ * The domain that is in the file: a managed one that is halted, whose former configuration goes to
+ * @old, or a new one. Takes @config.
  */
 static struct domain *find_or_add(struct config *config, struct config **old, GError **error)
 {

@@ -187,7 +187,7 @@ static bool put_batch(
 		}
 		b->iov[3 + i] = (struct iovec){ page, XC_PAGE_SIZE };
 	}
-	return xg_stream_writev(&v->s, b->iov, 3 + b->nr_data, error);
+	return xg_stream_write_pages(&v->s, b->iov, 3 + b->nr_data, error);
 }
 
 static bool save_batch(struct saver *v, struct batch *b, uint64_t *copies, GError **error)
@@ -277,6 +277,7 @@ void xg_saver_begin(
 	*v = (struct saver){
 		.s = {
 			.fd = fd,
+			.skips = xg_stream_may_skip(fd),
 			.domid = config->domid,
 			.cancellable = config->cancellable,
 			.progress = config->progress,
