@@ -1,4 +1,4 @@
-/* sources: tools/libs/guest/stream_holes.c tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
+/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
 /* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_state.c */
 /* sources: tools/libs/guest/stream_table.c */
@@ -8,6 +8,7 @@
  * ways.
  */
 #include <check.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -191,6 +192,75 @@ START_TEST(test_holes)
 	stop_machine();
 	close(sparse);
 	close(full);
+}
+END_TEST
+
+/* A section of an ELF file, by its name. */
+static const void *section(const uint8_t *file, const char *name, size_t *size)
+{
+	const Elf64_Ehdr *head = (const void *)file;
+	const Elf64_Shdr *all = (const void *)(file + head->e_shoff);
+
+	for (unsigned i = 1; i < head->e_shnum; i++)
+		if (!strcmp((const char *)file + all[head->e_shstrndx].sh_offset + all[i].sh_name, name)) {
+			*size = all[i].sh_size;
+			ck_assert_uint_eq(all[i].sh_offset % all[i].sh_addralign, 0);
+			return file + all[i].sh_offset;
+		}
+	ck_abort_msg("no section %s", name);
+}
+
+/* A core: what is in it, as the description of the format has it. */
+START_TEST(test_dump)
+{
+	int fd = memfd_create("core", 0);
+	GError *error = NULL;
+	const uint64_t *p2m;
+	const uint8_t *pages, *notes;
+	const vcpu_guest_context_t *vcpus;
+	size_t size, len;
+	uint8_t *file;
+
+	start_machine(1200, true);
+	machine.running = _i;
+	ck_assert_msg(xg_dump_core(NULL, fd, OLD, &error), "%s", error ? error->message : "");
+	len = lseek(fd, 0, SEEK_END);
+	file = g_malloc(len);
+	ck_assert_int_eq(pread(fd, file, len, 0), len);
+	ck_assert_mem_eq(file, ELFMAG, SELFMAG);
+	ck_assert_uint_eq(((Elf64_Ehdr *)file)->e_type, ET_CORE);
+	ck_assert_uint_eq(((Elf64_Ehdr *)file)->e_phnum, 0);
+	notes = section(file, ".note.Xen", &size);
+	/* None without contents, header: magic, vCPUs, pages, size of a page. */
+	ck_assert_mem_eq(notes, "\4\0\0\0\0\0\0\0\0\0\0\2Xen", 16);
+	ck_assert_mem_eq(notes + 16, "\4\0\0\0\40\0\0\0\1\0\0\2Xen", 16);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 32), 0xf00febed);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 40), VCPUS);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 48), machine.nr - 3);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 56), 4096);
+	ck_assert_mem_eq(notes + size - 24, "\4\0\0\0\10\0\0\0\3\0\0\2Xen\0\1\0\0\0\0\0\0", 24);
+	vcpus = section(file, ".xen_prstatus", &size);
+	ck_assert_uint_eq(size, VCPUS * sizeof(*vcpus));
+	for (unsigned i = 0; i < VCPUS; i++)
+		ck_assert_uint_eq(vcpus[i].user_regs.rip, 0x1000 + i);
+	ck_assert_mem_eq(section(file, ".xen_shared_info", &size), page_of(SHARED(OLD)), 4096);
+	pages = section(file, ".xen_pages", &size);
+	ck_assert_uint_eq(size, (machine.nr - 3) * 4096);
+	p2m = section(file, ".xen_p2m", &size);
+	ck_assert_uint_eq(size, (machine.nr - 3) * 16);
+	for (unsigned i = 0; i < machine.nr - 3; i++) {
+		ck_assert_uint_eq(p2m[2 * i + 1], mfn_of(OLD, p2m[2 * i]));
+		ck_assert_mem_eq(pages + i * 4096UL, page_of(p2m[2 * i + 1]), 4096);
+	}
+	ck_assert_uint_eq(machine.mapped, 0);
+	machine.refuse = "types";
+	ck_assert(!xg_dump_core(NULL, fd, OLD, &error));
+	ck_assert_ptr_nonnull(strstr(error->message, "types"));
+	g_clear_error(&error);
+	machine.refuse = NULL;
+	g_free(file);
+	stop_machine();
+	close(fd);
 }
 END_TEST
 
@@ -646,6 +716,7 @@ int main(void)
 	tcase_set_timeout(tc, 240);
 	tcase_add_loop_test(tc, test_round_trip, 0, G_N_ELEMENTS(shapes));
 	tcase_add_test(tc, test_holes);
+	tcase_add_loop_test(tc, test_dump, 0, 2);
 	tcase_add_test(tc, test_pipe);
 	tcase_add_test(tc, test_bad_guests);
 	tcase_add_test(tc, test_resume);

@@ -6,7 +6,9 @@
  */
 #include "saved_file.h"
 
+#include <fcntl.h>
 #include <fdio.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -50,6 +52,29 @@ enum { RECORD_END, RECORD_LIBXC_CONTEXT, RECORD_EMULATOR_XENSTORE_DATA, RECORD_E
 #define MAX_RECORD (256u << 20)
 
 /* ---- Writing ---- */
+
+bool saved_replace(const char *path, char **draft, bool write(int fd, void *data, GError **error),
+	void *data, GError **error)
+{
+	g_autofree char *name = g_strconcat(path, ".XXXXXX", NULL);
+	int fd = g_mkstemp_full(name, O_WRONLY | O_CLOEXEC, 0600);
+	bool ok;
+
+	if (fd < 0)
+		return fail_errno(error, "cannot be made"), false;
+	*draft = name;
+	ok = write(fd, data, error);
+	if (ok && fsync(fd))
+		ok = (fail_errno(error, "cannot be written"), false);
+	if (close(fd) && ok)
+		ok = (fail_errno(error, "cannot be written"), false);
+	if (ok && rename(name, path))
+		ok = (fail_errno(error, "cannot be put in its place"), false);
+	if (!ok)
+		unlink(name);
+	*draft = NULL;
+	return ok;
+}
 
 static bool put(int fd, const void *data, size_t length, GError **error)
 {
