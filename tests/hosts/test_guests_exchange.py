@@ -14,16 +14,8 @@ from host import BUILD
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3000)]
 XEN = Path("/boot/xen-4.17-amd64.gz")
 CHECKER = Path("/usr/lib/xen-4.17/bin/verify-stream-v2")
-CONFIG = """
-name = "%s"
-kernel = "/boot/guest/vmlinuz"
-ramdisk = "/boot/guest/initrd.gz"
-extra = "console=hvc0 quiet"
-memory = 128
-vcpus = 2
-disk = ["file:/root/disk,xvda,w"]
-vif = ["bridge=xenbr0,mac=00:16:3e:00:00:01"]
-"""
+CONFIG = ('name = "%s"; kernel = "/boot/guest/vmlinuz"; ramdisk = "/boot/guest/initrd.gz"; extra = "console=hvc0 quiet"; '
+          'memory = 128; vcpus = 2; disk = ["file:/root/disk,xvda,w"]; vif = ["bridge=xenbr0,mac=00:16:3e:00:00:01"]')
 
 
 @pytest.fixture(scope="module", name="start")
@@ -66,7 +58,7 @@ def leave(host):
 
 def begin(host, tool, name):
     """A guest with a network, something in memory, and something on its disk, whose checksum it returns."""
-    host.check("cat >/root/guest.cfg <<'X'\n%sX" % (CONFIG % name))
+    host.check("echo '%s' >/root/guest.cfg" % (CONFIG % name))
     host.check("%s create /root/guest.cfg </dev/null" % tool, 400)
     host.wait_guest(name, 400)
     host.check_guest(name, "ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && echo here >/tmp/mark && "

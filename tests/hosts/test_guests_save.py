@@ -88,7 +88,7 @@ def test_save_and_restore(host, vcpus):
     host.check("rm /root/saved")
 
 
-@quick
+@full
 def test_failures(host):
     """A guest that cannot be saved goes on; one that cannot be restored stays in its file. Nothing else is left."""
     before = start(host, 1)
@@ -120,7 +120,7 @@ def test_failures(host):
     host.check("rm /root/saved /root/part")
 
 
-@quick
+@full
 def test_xend_killed(host):
     """A guest goes on, where it was, when xend is killed while it is being saved."""
     before = start(host, 2)

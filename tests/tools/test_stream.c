@@ -1,4 +1,5 @@
-/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
+/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c tools/libs/guest/stream_io.c
+ * tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
 /* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_state.c */
 /* sources: tools/libs/guest/stream_table.c */
@@ -184,7 +185,8 @@ START_TEST(test_holes)
 		lseek(i ? full : sparse, 0, SEEK_SET);
 		/* Pages that a domain gets are not always empty. */
 		memset(machine.ram + machine.next * 4096UL, 0xa5, machine.nr * 4096);
-		ck_assert_msg(restore(i ? full : sparse, &result, &error), "%s", error ? error->message : "");
+		ck_assert_msg(restore(i ? full : sparse, &result, &error), "%s",
+			error ? error->message : "");
 		check_pages();
 		forget_new();
 		g_free(bytes[i]);
@@ -195,6 +197,35 @@ START_TEST(test_holes)
 }
 END_TEST
 
+/* The public format's own checker, where Debian's xen-utils is installed, finds nothing wrong. */
+START_TEST(test_checker)
+{
+	const char *checker = "/usr/lib/xen-4.17/bin/verify-stream-v2";
+	g_autofree char *path = NULL, *problems = NULL;
+	int fd = g_file_open_tmp("stream.XXXXXX", &path, NULL), status;
+	char *argv[] = { (char *)checker, "-f", "libxc", "-i", path, NULL };
+	g_auto(GStrv) environment = g_environ_setenv(
+		g_get_environ(), "PYTHONPATH", "/usr/lib/xen-4.17/lib/python", TRUE);
+	GError *error = NULL;
+
+	start_machine(shapes[_i].nr, shapes[_i].linear);
+	ck_assert(save(fd, &error));
+	if (!access(checker, X_OK)) {
+		ck_assert(g_spawn_sync(
+			NULL, argv, environment, 0, NULL, NULL, &problems, NULL, &status, NULL));
+		ck_assert_msg(!status, "%s", problems);
+		/* And it does look. */
+		ck_assert_int_eq(pwrite(fd, "\7", 1, 40), 1);
+		ck_assert(g_spawn_sync(NULL, argv, environment, G_SPAWN_STDERR_TO_DEV_NULL, NULL,
+			NULL, NULL, NULL, &status, NULL));
+		ck_assert_int_ne(status, 0);
+	}
+	unlink(path);
+	close(fd);
+	stop_machine();
+}
+END_TEST
+
 /* A section of an ELF file, by its name. */
 static const void *section(const uint8_t *file, const char *name, size_t *size)
 {
@@ -202,7 +233,8 @@ static const void *section(const uint8_t *file, const char *name, size_t *size)
 	const Elf64_Shdr *all = (const void *)(file + head->e_shoff);
 
 	for (unsigned i = 1; i < head->e_shnum; i++)
-		if (!strcmp((const char *)file + all[head->e_shstrndx].sh_offset + all[i].sh_name, name)) {
+		if (!strcmp((const char *)file + all[head->e_shstrndx].sh_offset + all[i].sh_name,
+			    name)) {
 			*size = all[i].sh_size;
 			ck_assert_uint_eq(all[i].sh_offset % all[i].sh_addralign, 0);
 			return file + all[i].sh_offset;
@@ -489,8 +521,7 @@ START_TEST(test_reordered)
 		message = try(copy, t.len + size);
 		ck_assert_msg(message || type == STREAM_END || type == STREAM_PAGE_DATA ||
 				      type == STREAM_X86_PV_P2M_FRAMES,
-			"%s twice",
-			xg_stream_name(type));
+			"%s twice", xg_stream_name(type));
 		g_free(message);
 	}
 	for (unsigned i = 0; i + 1 < t.nr; i++) {
@@ -716,6 +747,7 @@ int main(void)
 	tcase_set_timeout(tc, 240);
 	tcase_add_loop_test(tc, test_round_trip, 0, G_N_ELEMENTS(shapes));
 	tcase_add_test(tc, test_holes);
+	tcase_add_loop_test(tc, test_checker, 0, G_N_ELEMENTS(shapes));
 	tcase_add_loop_test(tc, test_dump, 0, 2);
 	tcase_add_test(tc, test_pipe);
 	tcase_add_test(tc, test_bad_guests);

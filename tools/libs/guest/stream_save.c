@@ -90,10 +90,11 @@ bool xg_saver_put_policy(struct saver *v, GError **error)
 	if (xc_get_domain_cpu_policy(v->xc, v->s.domid, leaves, &nr_leaves, msrs, &nr_msrs))
 		xg_stream_refused(v->s.domid, "its kind of CPU is not known", error);
 	else
-		ok = xg_stream_put(&v->s, STREAM_X86_CPUID_POLICY, NULL, 0, leaves,
-			     nr_leaves * sizeof(*leaves), error) &&
-		     xg_stream_put(&v->s, STREAM_X86_MSR_POLICY, NULL, 0, msrs,
-			     nr_msrs * sizeof(*msrs), error);
+		/* There is no such thing as an empty record of these. */
+		ok = (!nr_leaves || xg_stream_put(&v->s, STREAM_X86_CPUID_POLICY, NULL, 0, leaves,
+					    nr_leaves * sizeof(*leaves), error)) &&
+		     (!nr_msrs || xg_stream_put(&v->s, STREAM_X86_MSR_POLICY, NULL, 0, msrs,
+					  nr_msrs * sizeof(*msrs), error));
 	g_free(leaves);
 	g_free(msrs);
 	return ok && xg_stream_put(&v->s, STREAM_STATIC_DATA_END, NULL, 0, NULL, 0, error);
@@ -271,8 +272,7 @@ static bool (*const steps[])(struct saver *v, GError **error) = {
 	xg_saver_put_vcpus,
 };
 
-void xg_saver_begin(
-	struct saver *v, xc_interface *xc, int fd, const struct xg_save_config *config)
+void xg_saver_begin(struct saver *v, xc_interface *xc, int fd, const struct xg_save_config *config)
 {
 	*v = (struct saver){
 		.s = {
