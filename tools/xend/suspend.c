@@ -1,4 +1,5 @@
-/* A guest that suspends itself, so that it can be saved or moved, and one that goes on where it was. */
+/* A guest that suspends itself, so that it can be saved or moved, and one that goes on where it
+ * was. */
 #include <unistd.h>
 #include <xenstream.h>
 
@@ -43,12 +44,16 @@ static bool wait_for(struct domain *domain, GError **error)
 			return true;
 		if (!host_domain(domain->domid, &info) ||
 			info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
-			return fail(error, "Domain '%s' ended in place of suspending.", domain->name), false;
+			return fail(error, "Domain '%s' ended in place of suspending.",
+				       domain->name),
+			       false;
 		g_usleep(20000);
 	}
 	withdraw(domain);
 	return domain_is_suspended(domain) ||
-	       (fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name, SUSPEND_SECONDS), false);
+	       (fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name,
+			SUSPEND_SECONDS),
+		       false);
 }
 
 bool domain_suspend(struct domain *domain, GError **error)
@@ -58,7 +63,8 @@ bool domain_suspend(struct domain *domain, GError **error)
 	if (domain_is_suspended(domain))
 		return !domain->draft || state_save(domain);
 	if (host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_paused)
-		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name), false;
+		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name),
+		       false;
 	domain->suspending = true;
 	if (!state_save(domain))
 		return fail(error, "cannot write the state of the domain"), false;
