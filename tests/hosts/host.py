@@ -23,6 +23,8 @@ LOGS = BUILD / "test-logs"
 
 # What no test survives: waiting for anything else ends at once when one of these appears.
 FATAL = r"\(XEN\) Panic|FATAL TRAP|Kernel panic - not syncing"
+# What no kernel says when all is well.
+COMPLAINTS = r"WARNING: CPU|BUG:|Oops|Call Trace|general protection|lockup|detected stall|I/O error|Hardware Error"
 PROMPT = "dom0# "
 READY = r"DOM0-READY cpus=(\d+) mem=(\d+)\s"
 
@@ -78,14 +80,25 @@ def _script(name, *arguments):
     return done.stdout.strip()
 
 
-def debian():
-    """Directory with a whole Debian: disk.img, vmlinuz and initrd.img, made on first use."""
-    return Path(_script("make-debian-image"))
+def _pack():
+    """Our packages, made from the built files unless there are newer ones."""
+    made = max((path.stat().st_mtime for path in (TOP / "dist").glob("xenith-tools_*.deb")), default=0)
+    built = max(path.lstat().st_mtime for path in (TOP / "dist/install").rglob("*"))
+    if made <= built:
+        subprocess.run([TOP / "scripts/make-deb"], check=True, stdout=subprocess.DEVNULL)
 
 
-def debian_guest():
-    """The same for a Debian guest with its own kernel and boot menu."""
-    return Path(_script("make-debian-image", "-k", "guest"))
+def debian(kind):
+    """Directory with a whole Debian of the kind that scripts/make-debian-image knows, made on first use: disk.img,
+    vmlinuz and initrd.img."""
+    if kind == "xenith":
+        _pack()
+    return Path(_script("make-debian-image", "-k", kind))
+
+
+def guest_initramfs():
+    """Path of the small guest's RAM disk, built on first use."""
+    return Path(_script("make-initramfs", "-g"))
 
 
 def vmlinuz(flavour):

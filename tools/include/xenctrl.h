@@ -164,6 +164,18 @@ int xc_sched_sedf_domain_set(
 int xc_sched_sedf_domain_get(
 	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_sedf *params);
 
+/** Share of a domain under bvt. */
+int xc_sched_bvt_domain_set(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_bvt *params);
+int xc_sched_bvt_domain_get(
+	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_bvt *params);
+
+/**
+ * What the machine's scheduler gives a vCPU at a time, in ns: under XEN_SCHEDULER_BVT beyond its fair
+ * turn, under XEN_SCHEDULER_RROBIN as its turn. @set: changes it to *@ns first.
+ */
+int xc_sched_turn(xc_interface *xc, unsigned sched_id, bool set, uint64_t *ns);
+
 /* ---- CPU policy: what CPUID and MSRs say ---- */
 
 /** @nr_*: room in, used (or needed, with NULLs) out. */

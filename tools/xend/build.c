@@ -26,6 +26,8 @@ struct build {
 	struct domain *domain;
 	struct boot_files files;
 	int saved; /* a file with the domain's stream, or -1: it starts from its kernel */
+	/* Reads what follows the stream; or NULL. */
+	bool (*after_saved)(int fd, GError **error);
 	/* Of one that comes from another host; else NULL. */
 	const struct domain_stream *stream;
 };
@@ -138,7 +140,8 @@ static bool bring_back(struct build *build, struct xg_pv_result *result, GError 
 		.cancellable = build->stream ? build->stream->cancellable : NULL,
 	};
 
-	return xg_restore_pv(xc, build->saved, &config, result, error);
+	return xg_restore_pv(xc, build->saved, &config, result, error) &&
+	       (!build->after_saved || build->after_saved(build->saved, error));
 }
 
 static bool load_image(struct build *build, GError **error)
@@ -323,9 +326,10 @@ static bool build_with(
 	return failed == n;
 }
 
-bool domain_build_from(struct domain *domain, int saved, GError **error)
+bool domain_build_from(
+	struct domain *domain, int saved, bool after_saved(int fd, GError **error), GError **error)
 {
-	struct build build = { .domain = domain, .saved = saved };
+	struct build build = { .domain = domain, .saved = saved, .after_saved = after_saved };
 
 	if (!build_with(&build, steps, G_N_ELEMENTS(steps), error))
 		return false;
@@ -358,12 +362,12 @@ bool domain_build_finish(struct domain *domain, GError **error)
 
 bool domain_build(struct domain *domain, GError **error)
 {
-	return domain_build_from(domain, -1, error);
+	return domain_build_from(domain, -1, NULL, error);
 }
 
 static void leave(struct domain *domain, bool keep)
 {
-	domain->preserved = false;
+	domain->preserved = domain->suspending = false;
 	domain_set_domid(domain, NO_DOMID);
 	domain_set_phase(domain, PHASE_HALTED);
 	domain_set_rings(domain, 0, 0);

@@ -12,8 +12,11 @@
  * it.
  */
 bool domain_build(struct domain *domain, GError **error);
-/* The same, with the memory and vCPUs that the stream in the file @saved has, from its present position on. */
-bool domain_build_from(struct domain *domain, int saved, GError **error);
+/*
+ * The same, with the memory and vCPUs that the stream in the file @saved has, from its present position on; @finish
+ * (or NULL) reads what comes after the stream.
+ */
+bool domain_build_from(struct domain *domain, int saved, bool finish(int fd, GError **error), GError **error);
 
 /*
  * A domain that comes from another host is made in three parts. First what can be made before it stops there: the domain,

@@ -37,6 +37,7 @@ void domain_unref(struct domain *domain)
 	g_rec_mutex_clear(&domain->lock);
 	g_free(domain->name);
 	g_free(domain->uuid);
+	g_free(domain->draft);
 	g_free(domain->moving);
 	g_free(domain->sent_to);
 	g_clear_pointer(&domain->published, g_variant_unref);
@@ -241,6 +242,7 @@ struct domain_facts domain_facts(struct domain *domain)
 	facts = (struct domain_facts){
 		.domid = domain->domid,
 		.phase = domain->phase,
+		.checkpointed = domain->checkpointed,
 		.config = g_variant_ref(domain->published),
 		.start_time = domain->start_time,
 		.store_mfn = domain->store_mfn,
@@ -289,6 +291,11 @@ void domain_set_started(struct domain *domain, gint64 when, unsigned int restart
 void domain_set_managed(struct domain *domain, bool managed)
 {
 	CHANGE(domain->managed = managed);
+}
+
+void domain_set_checkpointed(struct domain *domain, bool checkpointed)
+{
+	CHANGE(domain->checkpointed = checkpointed);
 }
 
 void domain_set_foreign(struct domain *domain)

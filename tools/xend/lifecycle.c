@@ -11,6 +11,7 @@
 #include "log.h"
 #include "options.h"
 #include "qemu.h"
+#include "save.h"
 #include "state.h"
 #include "store.h"
 
@@ -241,8 +242,12 @@ static void look_at(void *data)
 		return;
 	}
 	reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
-	if (info.flags & XEN_DOMINF_shutdown && reason != SHUTDOWN_suspend && !domain->preserved &&
-		!domain->foreign)
+	if (!(info.flags & XEN_DOMINF_shutdown) || domain->preserved || domain->foreign)
+		return;
+	/* One that was too late for those who asked it to suspend goes on. */
+	if (reason == SHUTDOWN_suspend)
+		domain_go_on(domain);
+	else
 		has_shut_down(domain, reason);
 }
 

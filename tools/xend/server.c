@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <gio/gunixsocketaddress.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -226,6 +227,9 @@ static void on_headers(SoupServer *server, SoupServerMessage *message, const cha
 {
 	SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
 
+	/* libsoup 3.2 never lets go of a connection that its client closes between two requests. */
+	soup_message_headers_replace(
+		soup_server_message_get_response_headers(message), "Connection", "close");
 	if (soup_message_headers_get_content_length(headers) > XENRPC_MAX_BYTES)
 		refuse(message);
 	else
@@ -279,6 +283,8 @@ static bool open_unix(const char *path, bool rpc, bool tree, GError **error)
 		return false;
 	g_mkdir_with_parents(directory, 0700);
 	unlink(path);
+	/* Clients that come at once shall wait, not be turned away. */
+	g_socket_set_listen_backlog(socket, SOMAXCONN);
 	mask = umask(0177);
 	bound = g_socket_bind(socket, address, TRUE, error);
 	umask(mask);

@@ -24,6 +24,9 @@ static const struct {
 	{ "vbd-list", "block-list" },
 	{ "maxmem", "mem-max" },
 	{ "pincpu", "vcpu-pin" },
+	{ "bvt", "sched-bvt" },
+	{ "bvt_ctxallow", "sched-bvt-ctxallow" },
+	{ "rrobin", "sched-rrobin" },
 };
 
 static const struct command *nothing_like(const char *name)

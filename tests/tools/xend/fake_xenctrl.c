@@ -5,7 +5,7 @@
  * that something has happened.
  *
  * Files that a test may put there: "dom0" KiB that domain 0 has; "free" KiB of the host beside; "fail.CALL" makes a call
- * fail, "slow.CALL" makes it take as many milliseconds as it says.
+ * fail, "slow.CALL" makes it take as many milliseconds as it says; "scheduler" holds the scheduler's number.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +28,8 @@
 struct record {
 	struct xen_domctl_getdomaininfo info;
 	struct xen_domctl_sched_credit credit;
+	struct xen_domctl_sched_sedf sedf;
+	struct xen_domctl_sched_bvt bvt;
 	uint8_t affinity[128][128];
 	char kernel[256], cmdline[1024];
 };
@@ -289,31 +291,50 @@ int xc_readconsole(xc_interface *xc, char *buffer, unsigned *count, bool clear, 
 
 int xc_sched_id(xc_interface *xc, unsigned *id)
 {
-	*id = XEN_SCHEDULER_CREDIT;
+	*id = number_in(path_of("scheduler", -1), XEN_SCHEDULER_CREDIT);
 	return 0;
 }
 
-int xc_sched_credit_domain_get(
-	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_credit *params)
+int xc_sched_turn(xc_interface *xc, unsigned sched_id, bool set, uint64_t *ns)
 {
-	struct record record;
+	static uint64_t turn = 5000000;
 
-	if (load(domid, &record))
-		return -1;
-	*params = record.credit;
+	if (set && !*ns)
+		return errno = EINVAL, -1;
+	turn = set ? *ns : turn;
+	*ns = turn;
 	return 0;
 }
 
-int xc_sched_credit_domain_set(
-	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_credit *params)
-{
-	struct record record;
+/* xc_sched_NAME_domain_get() and _set(), which refuses what is not @valid. */
+#define DOMAIN_PARAMETERS(name, valid) \
+	int xc_sched_##name##_domain_get( \
+		xc_interface *xc, uint32_t domid, struct xen_domctl_sched_##name *params) \
+	{ \
+		struct record record; \
+\
+		if (load(domid, &record)) \
+			return -1; \
+		*params = record.name; \
+		return 0; \
+	} \
+\
+	int xc_sched_##name##_domain_set( \
+		xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_##name *params) \
+	{ \
+		struct record record; \
+\
+		if (load(domid, &record)) \
+			return -1; \
+		if (!(valid)) \
+			return errno = EINVAL, -1; \
+		record.name = *params; \
+		return save(domid, &record); \
+	}
 
-	if (load(domid, &record))
-		return -1;
-	record.credit = *params;
-	return save(domid, &record);
-}
+DOMAIN_PARAMETERS(credit, params->weight)
+DOMAIN_PARAMETERS(sedf, params->slice <= params->period && (params->period || params->weight))
+DOMAIN_PARAMETERS(bvt, params->mcu_advance)
 
 int xc_vcpu_getinfo(
 	xc_interface *xc, uint32_t domid, unsigned vcpu, struct xen_domctl_getvcpuinfo *info)
