@@ -104,7 +104,7 @@ def test_move(pair):
     assert target.store.list("/vm").count(uuid) == 1
     # And back, after a restart of the new home.
     target.kill()
-    target.start()
+    restart(target)
     assert target.domid() == domid and child(target.server.xend.domain("alice"), "uuid") == uuid
     target.call.migrate("alice", "127.0.0.1", False, source.port)
     wait_until(lambda: "alice" in source.names())
@@ -168,7 +168,7 @@ def test_refused_before_it_stops(pair):
     source.call.unpause("alice")
     target.stop()
     refused("refused")
-    target.start()
+    restart(target)
     source.call.migrate("alice", "localhost", False, target.port)
     wait_until(lambda: "alice" in target.names())
     moved(source, target, uuid)
@@ -377,7 +377,7 @@ def test_doubt(pair, end):
     wait_until(lambda: len(running(target)) == 1)
     if end == "restart":
         source.kill()
-        source.start()
+        restart(source)
         assert running(source) == []
         assert "does not answer" in fault(source.call.destroy, "alice").faultString
     if end in ("answer", "restart"):
@@ -392,7 +392,7 @@ def test_doubt(pair, end):
         target.kill()
         source.call.migrate_decide("alice", True)
         assert running(source) == [source.domid()]
-        target.start()
+        restart(target)
     assert "does not wait" in fault(source.call.migrate_decide, "alice", True).faultString if end == "here" else True
     wire.close()
 
@@ -456,7 +456,7 @@ def test_versions_and_hosts(pair):
     target.set_options(f"(xend-relocation-server yes)(xend-relocation-port {target.port})"
                        "(xend-relocation-hosts-allow '^10\\\\.0\\\\.0\\\\.1$ ^other\\\\.example$')")
     target.stop()
-    target.start()
+    restart(target)
     assert "connection" in fault(source.call.migrate, "alice", "localhost", False, target.port).faultString.lower()
     assert "does not name it" in target.log.read_text()
     stayed(source, target, uuid)
@@ -492,3 +492,162 @@ def test_cancel(pair):
     (source.fake / "slow.save").unlink()
     source.call.migrate("alice", "localhost", True, target.port)
     moved(source, target, uuid)
+
+
+# ---- TLS ----
+
+def openssl(*args, **more):
+    subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, **more)
+
+
+def authority(directory, name):
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 30, "-subj", f"/CN={name}",
+            "-keyout", directory / f"{name}.key", "-out", directory / f"{name}.crt")
+
+
+def certificate(directory, name, signer, dates=(), address="IP:127.0.0.1,DNS:localhost"):
+    """A key and a certificate, signed by @signer; @dates: when it begins and ends."""
+    key, request, made = (directory / f"{name}.{kind}" for kind in ("key", "csr", "crt"))
+    extensions = directory / f"{name}.ext"
+    extensions.write_text(f"subjectAltName={address}\n")
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+            "-keyout", key, "-out", request)
+    if not dates:
+        openssl("x509", "-req", "-in", request, "-CA", directory / f"{signer}.crt", "-CAkey", directory / f"{signer}.key",
+                "-CAcreateserial", "-days", 30, "-extfile", extensions, "-out", made)
+        return
+    config, index = directory / f"{name}.cnf", directory / f"{name}.index"
+    index.touch()
+    config.write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={index}\nnew_certs_dir={directory}\nrand_serial=yes\ndefault_md=sha256\n"
+                      "policy=p\n[p]\ncommonName=supplied\n")
+    openssl("ca", "-batch", "-config", config, "-cert", directory / f"{signer}.crt", "-keyfile", directory / f"{signer}.key",
+            "-startdate", dates[0], "-enddate", dates[1], "-extfile", extensions, "-in", request, "-out", made)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("certificates")
+    authority(directory, "good")
+    authority(directory, "evil")
+    for name in ("one", "two"):
+        certificate(directory, name, "good")
+    certificate(directory, "stranger", "evil")
+    certificate(directory, "old", "good", ("200101000000Z", "210101000000Z"))
+    certificate(directory, "early", "good", ("20400101000000Z", "20410101000000Z"))
+    certificate(directory, "elsewhere", "good", address="DNS:other.example")
+    return directory
+
+
+def tls_options(directory, name, port, authority="good"):
+    return (f"(xend-relocation-ssl-server yes)(xend-relocation-ssl-port {port})(enable-dom0-ballooning no)"
+            f"(xend-relocation-server-ssl-cert-file {directory}/{name}.crt)"
+            f"(xend-relocation-server-ssl-key-file {directory}/{name}.key)"
+            f"(xend-relocation-ssl-ca-file {directory}/{authority}.crt)")
+
+
+def set_tls(host, certificates, name, authority="good"):
+    host.set_options(tls_options(certificates, name, host.port, authority))
+    host.stop()
+    restart(host)
+
+
+def test_tls(pair, certificates):
+    source, target = pair
+    # With what GnuTLS loads the leak checker falls over itself ("Tracer caught signal 11"); memory is checked otherwise.
+    for host in pair:
+        host.environment["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
+    source.stop()
+    restart(source)
+    uuid = run(source)
+    set_tls(target, certificates, "two")
+
+    def move():
+        return source.call.migrate("alice", "localhost", True, target.port, 0, True)
+
+    def refused(*texts):
+        message = fault(move).faultString
+        assert any(text in message for text in texts) and "\n" not in message, message
+        stayed(source, target, uuid)
+
+    refused("TLS needs the option xend-relocation-server-ssl-cert-file")
+    set_tls(source, certificates, "stranger")
+    # With TLS 1.3 the one who calls learns that he is refused when he first reads.
+    refused("certificate", "closed", "TLS")
+    assert "nobody whom this host trusts has signed it" in target.log.read_text()
+    for name, text in (("old", "it has expired"), ("early", "it is not valid yet")):
+        set_tls(source, certificates, name)
+        refused("certificate", "closed", "TLS")
+        assert text in target.log.read_text()
+    set_tls(source, certificates, "one", "evil")
+    refused("nobody whom this host trusts has signed it")
+    set_tls(source, certificates, "one")
+    for name, text in (("old", "it has expired"), ("elsewhere", "it is for another host")):
+        set_tls(target, certificates, name)
+        refused(text)
+    set_tls(target, certificates, "two")
+    # In clear to a port with TLS, and without a certificate.
+    assert fault(source.call.migrate, "alice", "localhost", False, target.port, 0, False)
+    stayed(source, target, uuid)
+    done = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{target.port}", "-CAfile", certificates / "good.crt"],
+                          input=frame("(hello (oldest 1) (newest 1))"), capture_output=True, timeout=20)
+    assert b"(hello (version" not in done.stdout
+    assert "moved to localhost" in move()
+    moved(source, target, uuid)
+    # Back by the option, and with broken connections.
+    source.set_options(tls_options(certificates, "one", source.port))
+    source.stop()
+    restart(source)
+    target.call.migrate("alice", "127.0.0.1", False, source.port, 0, True)
+    moved(target, source, uuid)
+    for limit in (0, 1, 100, 700, 1500, 3000, 10000, 30000):
+        wire = Wire(target.port, limit)
+        try:
+            source.call.migrate("alice", "localhost", False, wire.port, 0, True)
+        except Exception as error:
+            assert "\n" not in error.faultString
+        if one_copy(source, target, uuid) is target:
+            source, target = target, source
+        wire.close()
+
+
+def test_tls_needs_its_files(tmp_path, certificates):
+    """xend does not start with half of what TLS needs."""
+    options = tls_options(certificates, "one", free_port())
+    (tmp_path / "a").mkdir()
+    host = Host(tmp_path / "a", options.replace("one.key", "none.key"))
+    with pytest.raises(AssertionError):
+        host.start()
+    assert "none.key" in host.problems() + host.log.read_text()
+    host.set_options(options.replace("xend-relocation-ssl-ca-file", "xend-relocation-x"))
+    with pytest.raises(AssertionError):
+        host.start()
+    assert "TLS needs the option xend-relocation-ssl-ca-file" in host.log.read_text()
+    host.close()
+
+
+def test_not_in_clear(pair):
+    """Nothing goes to other hosts without TLS that was not allowed to."""
+    source, target = pair
+    uuid = run(source)
+    address = os_address()
+    if not address:
+        pytest.skip("this host has no address but its own")
+    target.set_options(f"(xend-relocation-server yes)(xend-relocation-port {target.port})")
+    target.stop()
+    restart(target)
+    assert "xend-relocation-plain" in fault(source.call.migrate, "alice", address, False, target.port).faultString
+    stayed(source, target, uuid)
+    with socket.create_connection((address, target.port)) as client:
+        client.settimeout(10)
+        client.sendall(frame("(hello (oldest 1) (newest 1))"))
+        try:
+            assert client.recv(100) == b""
+        except ConnectionError:
+            pass
+    wait_until(lambda: "xend-relocation-plain" in target.log.read_text())
+
+
+def os_address():
+    """An address of this host that is not the loopback's."""
+    found = subprocess.run(["ip", "-4", "-o", "addr", "show", "scope", "global"], capture_output=True, text=True).stdout.split()
+    return found[found.index("inet") + 1].split("/")[0] if "inet" in found else None
