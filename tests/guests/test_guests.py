@@ -20,7 +20,8 @@ EPYC = "EPYC,+smap,+smep"  # so that the hypervisor's own protection from guests
 # Words of a hypervisor in trouble; dom0's crash is no such trouble.
 DEAD = re.compile(r"FATAL TRAP|FATAL PAGE FAULT|Panic|ASSERT|Assertion|Xen BUG|double fault|lock rank", re.I)
 DOM0_CRASHED = "Hardware Dom0 crashed"
-GUESTS = ["control", "pt_attack", "desc_attack", "iret_attack", "hypercall_args", "event_abuse", "smp_race"]
+GUESTS = ["control", "pt_attack", "desc_attack", "iret_attack", "hypercall_args", "event_abuse", "smp_race",
+          "log_dirty"]
 quick = pytest.mark.quick
 
 

@@ -44,22 +44,23 @@ def frees_all(host, slack=0):
 
 
 def resident(host, program):
-    """KiB that a daemon holds."""
-    return int(host.check("awk '/^VmRSS/ { print $2 }' /proc/$(pidof %s)/status" % program))
+    """KiB of memory of its own that a daemon holds; xenstored also maps its journal, which grows and shrinks."""
+    return int(host.check("awk '/^RssAnon/ { print $2 }' /proc/$(pidof %s)/status" % program))
 
 
 @pytest.mark.timeout(4 * 3600)
 def test_twenty_guests_fifty_times(request):
     """A thousand domains, twenty at a time, started side by side: no memory, node, device or descriptor is lost."""
     host = start(request, limit=4 * 3600 - 60, mem=3072)
-    create = ("for i in $(seq 20); do truncate -s 1M /root/d$i; (xm create -q /dev/null name=g$i kernel=/root/idle.elf "
-              "memory=16 disk=file:/root/d$i,xvda,w </dev/null || echo failed $i) & done; wait")
-    destroy = "for i in $(seq 20); do xm destroy g$i & done; wait"
+    # In a shell of their own, which says nothing of its jobs.
+    create = ("(for i in $(seq 20); do truncate -s 1M /root/d$i; (xm create -q /dev/null name=g$i kernel=/root/idle.elf "
+              "memory=16 disk=file:/root/d$i,xvda,w </dev/null || echo not made: $i) & done; wait) 2>&1")
+    destroy = "(for i in $(seq 20); do xm destroy g$i & done; wait) 2>&1"
     sizes = []
     for turn in range(50):
-        assert "failed" not in host.check(create, 600), turn
+        assert host.check(create, 600) == "", turn
         assert len(host.domains()) == 21
-        host.check(destroy, 300)
+        assert host.check(destroy, 300) == "", turn
         frees_all(host, slack=1)
         descriptors = host.check("for p in xend xenstored xenconsoled; do ls /proc/$(pidof $p)/fd | wc -l; done")
         sizes.append((resident(host, "xend"), resident(host, "xenstored"), descriptors))

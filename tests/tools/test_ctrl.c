@@ -265,6 +265,38 @@ START_TEST(test_older_scheduler)
 }
 END_TEST
 
+static long turn(unsigned op, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+	struct xen_sysctl *sysctl = (void *)a1;
+	uint64_t *slice = (void *)&sysctl->u.scheduler_op.u;
+	uint32_t *ctx_allow = (void *)&sysctl->u.scheduler_op.u;
+
+	ck_assert_uint_eq(sysctl->cmd, XEN_SYSCTL_scheduler_op);
+	if (sysctl->u.scheduler_op.sched_id == XEN_SCHEDULER_BVT)
+		*ctx_allow = 5;
+	else if (sysctl->u.scheduler_op.cmd == XEN_SYSCTL_SCHEDOP_putinfo)
+		ck_assert_uint_eq(*slice, 1ULL << 32);
+	else
+		*slice = 1ULL << 33;
+	return 0;
+}
+
+START_TEST(test_turn)
+{
+	uint64_t ns = 1ULL << 32;
+
+	hypervisor = turn;
+	ck_assert_int_eq(xc_sched_turn(&control, XEN_SCHEDULER_RROBIN, true, &ns), 0);
+	ck_assert_int_eq(xc_sched_turn(&control, XEN_SCHEDULER_RROBIN, false, &ns), 0);
+	ck_assert_uint_eq(ns, 1ULL << 33);
+	ck_assert_int_eq(xc_sched_turn(&control, XEN_SCHEDULER_BVT, true, &ns), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(xc_sched_turn(&control, XEN_SCHEDULER_BVT, false, &ns), 0);
+	ck_assert_uint_eq(ns, 5);
+	check_done(3);
+}
+END_TEST
+
 /* ---- Memory, ports, grants, version ---- */
 
 static long memory(unsigned op, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
@@ -351,6 +383,7 @@ int main(void)
 	tcase_add_test(tc, test_list);
 	tcase_add_test(tc, test_vcpus_and_policies);
 	tcase_add_test(tc, test_older_scheduler);
+	tcase_add_test(tc, test_turn);
 	tcase_add_test(tc, test_memory);
 	tcase_add_test(tc, test_ports_and_grants);
 	tcase_add_test(tc, test_version);

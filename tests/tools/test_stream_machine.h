@@ -103,6 +103,15 @@ int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned o
 	return done;
 }
 
+int xc_domain_release(xc_interface *xc, uint32_t domid, unsigned nr, const xen_pfn_t *frames)
+{
+	unsigned done;
+
+	for (done = 0; done < nr && machine.frame[frames[done]].owner == domid; done++)
+		machine.frame[frames[done]].owner = machine.frame[frames[done]].type = 0;
+	return done;
+}
+
 xenforeignmemory_handle *xc_foreign(xc_interface *xc)
 {
 	return NULL;

@@ -97,6 +97,11 @@ def test_prefix_alias_and_nearest():
     (["block-attach", "a", "phy:x", "xvdb", "q"], "xm: mode 'q' is none of r, w, w!\n"),
     (["network-attach", "a", "brigde=x"], "xm: there is no key 'brigde'; did you mean 'bridge'?\n"),
     (["sched-credit", "-w", "5"], "xm: sched-credit: -w and -c need -d DOMAIN\n"),
+    (["sched-sedf", "a", "-p", "nan"], "xm: period 'nan' is no number of milliseconds from 0 to 1000000\n"),
+    (["sched-sedf", "-e", "1"], "xm: sched-sedf: a domain is needed\n"),
+    (["sched-bvt", "a", "1", "2"], "xm: sched-bvt: all of MCUADV WARPBACK WARPVALUE WARPL WARPU are needed\n"),
+    (["sched-bvt", "a", "1", "2", "3", "4", "5"], "xm: warpback '2' is no number from 0 to 1\n"),
+    (["sched-rrobin", "10ms"], "xm: slice '10ms' is no number of milliseconds from 0 to 1000000\n"),
 ])
 def test_wrong_usage(arguments, message):
     result = run_xm(*arguments, XM_SERVER="unix:/nonexistent")
@@ -176,9 +181,9 @@ def test_list(xend):
         "Domain-0                                     0  1024     2     r-----      12.3\n"
         "alice                                        3    64     1     -b----       1.5\n"
         "bob                                                128     1                  1.5\n".replace("       128", "     128"))
-    assert result.returncode == OK and xend.calls == [("xend.domains_with_state", True, "all")]
+    assert result.returncode == OK and xend.calls == [("xend.domains_with_state", True, "all", True)]
     xend.xm("list", "--state=paused")
-    assert xend.calls[-1] == ("xend.domains_with_state", True, "paused")
+    assert xend.calls[-1] == ("xend.domains_with_state", True, "paused", True)
 
 
 def test_list_some(xend):
@@ -281,6 +286,31 @@ def test_sched_credit(xend):
     assert xend.calls[-1] == ("xend.domain.sched_credit_set", "alice", 10, None)
     wrong = xend.xm("sched-sedf")
     assert (wrong.stderr, wrong.returncode) == ("xm: Xen is running with the credit scheduler\n", FAILED)
+
+
+def test_older_schedulers(xend):
+    xend.answers.update({
+        "xend.node.info": ["node", ["xen_scheduler", "sedf"]], "xend.domain": by_name, "xend.domain.cpu_sedf_set": None,
+        "xend.domain.cpu_sedf_get": {"period": 500000000, "slice": 2500000, "latency": 0, "extratime": 1, "weight": 9}})
+    assert xend.xm("sched-sedf", "alice").stdout == (
+        "Name                                ID Period(ms) Slice(ms) Lat(ms)  Extra Weight\n"
+        "alice                                3      500.0       2.5     0.0      1      9\n")
+    assert xend.xm("sched-sedf", "alice", "-p", "5000", "-s", "0.1", "-e", "0").returncode == OK
+    assert xend.calls[-1] == ("xend.domain.cpu_sedf_set", "alice", 5000000000, 100000, None, 0, None)
+    xend.answers.update({
+        "xend.node.info": ["node", ["xen_scheduler", "bvt"]], "xend.domain.cpu_bvt_set": None,
+        "xend.domain.cpu_bvt_get": {"mcuadv": 10, "warpback": 1, "warpvalue": 100, "warpl": 5000000, "warpu": 0},
+        "xend.node.bvt_ctx_allow": 7500000})
+    assert xend.xm("sched-bvt", "alice").stdout == (
+        "Name                                ID McuAdv WarpBack WarpValue WarpL(ms) WarpU(ms)\n"
+        "alice                                3     10        1       100       5.0       0.0\n")
+    assert xend.xm("bvt", "alice", "20", "0", "0", "1", "2.5").returncode == OK
+    assert xend.calls[-1] == ("xend.domain.cpu_bvt_set", "alice", 20, 0, 0, 1000000, 2500000)
+    assert xend.xm("sched-bvt-ctxallow").stdout == "context-switch allowance: 7.5 ms\n"
+    assert xend.xm("sched-bvt-ctxallow", "2").returncode == OK
+    assert xend.calls[-1] == ("xend.node.bvt_ctx_allow", 2000000)
+    wrong = xend.xm("sched-rrobin", "5")
+    assert (wrong.stderr, wrong.returncode) == ("xm: Xen is running with the bvt scheduler\n", FAILED)
 
 
 def test_device_lists(xend):

@@ -303,3 +303,10 @@ long hypercall_continue(unsigned int op, unsigned int nr, const unsigned long ar
 	memcpy(host_continuation.arg, args, nr * sizeof(*args));
 	return HOST_CONTINUED;
 }
+
+/* No domain has a log of its changed pages. */
+__weak unsigned int shadowed_domains;
+
+__weak void paging_mark_dirty(const struct page_info *pg)
+{
+}

@@ -174,3 +174,10 @@ __weak void free_domheap_pages(struct page_info *pg, unsigned int order)
 __weak void guest_physmap_add_page(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
 {
 }
+
+/* No domain has a log of its changed pages. */
+__weak unsigned int shadowed_domains;
+
+__weak void paging_mark_dirty(const struct page_info *pg)
+{
+}

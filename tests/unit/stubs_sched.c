@@ -494,3 +494,10 @@ long hypercall_continue(unsigned int op, unsigned int nr, const unsigned long ar
 {
 	return -ERESTART;
 }
+
+/* No domain has a log of its changed pages. */
+__weak unsigned int shadowed_domains;
+
+__weak void paging_mark_dirty(const struct page_info *pg)
+{
+}

@@ -67,6 +67,14 @@ int xc_domain_unpause(xc_interface *xc, uint32_t domid);
 /** Lets a domain that shut down for suspending continue. */
 int xc_domain_resume(xc_interface *xc, uint32_t domid);
 
+/**
+ * The log of pages that a domain changes: @op is XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, _CLEAN, _PEEK or _OFF. @bitmap: one bit
+ * for each of @pages pages by their number in the domain, for CLEAN and PEEK; else NULL. @stats: or NULL. ENOMEM: the
+ * hypervisor has no memory for it.
+ */
+int xc_logdirty(xc_interface *xc, uint32_t domid, unsigned op, void *bitmap, uint64_t pages,
+	struct xen_domctl_shadow_op_stats *stats);
+
 /** Information about exactly this domain; ESRCH if there is none. */
 int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdomaininfo *info);
 
@@ -156,6 +164,18 @@ int xc_sched_sedf_domain_set(
 int xc_sched_sedf_domain_get(
 	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_sedf *params);
 
+/** Share of a domain under bvt. */
+int xc_sched_bvt_domain_set(
+	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_bvt *params);
+int xc_sched_bvt_domain_get(
+	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_bvt *params);
+
+/**
+ * What the machine's scheduler gives a vCPU at a time, in ns: under XEN_SCHEDULER_BVT beyond its fair
+ * turn, under XEN_SCHEDULER_RROBIN as its turn. @set: changes it to *@ns first.
+ */
+int xc_sched_turn(xc_interface *xc, unsigned sched_id, bool set, uint64_t *ns);
+
 /* ---- CPU policy: what CPUID and MSRs say ---- */
 
 /** @nr_*: room in, used (or needed, with NULLs) out. */
@@ -178,6 +198,9 @@ int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_l
  */
 int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
 	unsigned mem_flags, xen_pfn_t *frames);
+
+/** Takes single pages away from a domain, by their frames; returns how many. */
+int xc_domain_release(xc_interface *xc, uint32_t domid, unsigned nr, const xen_pfn_t *frames);
 
 /**
  * Sets @pages aside for the domain (0: what is left of it is given back). ENOMEM: there are not so

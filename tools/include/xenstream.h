@@ -33,11 +33,49 @@ struct xg_save_config {
  */
 bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, GError **error);
 
+/** How the sending of a domain goes. */
+struct xg_send_stats {
+	unsigned round;       /* from 0 on; that of all pages */
+	bool last;            /* the domain is suspended */
+	uint64_t done, total; /* pages of this round */
+	uint64_t sent;        /* pages of all rounds, those of zeros included */
+	uint64_t zeros;       /* of them pages of zeros, which take 8 bytes each */
+	uint64_t dirty;       /* pages that changed during the round before */
+	double dirty_rate;    /* pages that change in a second */
+	double rate;          /* pages that are sent in a second */
+	double left;          /* seconds, at least; 0: not known yet */
+};
+
+/** How a domain is sent to another host. */
+struct xg_send_config {
+	bool live;           /* memory goes while it runs */
+	unsigned max_rounds; /* of these */
+	double max_stop;     /* seconds: the domain is suspended when what is left takes no more */
+	/* Called now and then, from the thread that sends; or NULL. */
+	void (*stats)(const struct xg_send_stats *stats, void *data);
+	void *stats_data;
+};
+
+/**
+ * As xg_save_pv(), for a reader that is xg_restore_pv() of this version: pages of zeros are sent as such (type XALLOC,
+ * which leaves them empty), a page that the domain has given up as XTAB, the list of frames again if it has moved.
+ * With @send->live, config->suspend is called when little is left, or when more rounds would not make it less; after a
+ * failure the domain may still run.
+ */
+bool xg_send_pv(xc_interface *xc, int fd, const struct xg_save_config *config,
+	const struct xg_send_config *send, GError **error);
+
 /**
  * Lets a domain that is suspended continue where it is, and tells its kernel that it was not moved
  * (the hypercall by which it suspended returns 1).
  */
 bool xg_resume_pv(xc_interface *xc, uint32_t domid, GError **error);
+
+/**
+ * Writes the memory and registers of domain @domid to @fd as an ELF file in the public "xen dump-core format". The domain
+ * should stand still; of one that runs, parts are of different moments. False and @error (XG_ERROR) on failure.
+ */
+bool xg_dump_core(xc_interface *xc, int fd, uint32_t domid, GError **error);
 
 /** What is restored. */
 struct xg_restore_config {

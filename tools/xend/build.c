@@ -19,12 +19,17 @@
 #include "memory.h"
 #include "qemu.h"
 #include "state.h"
+#include "sxp.h"
 
 /* What steps hand on to one another. */
 struct build {
 	struct domain *domain;
 	struct boot_files files;
 	int saved; /* a file with the domain's stream, or -1: it starts from its kernel */
+	/* Reads what follows the stream; or NULL. */
+	bool (*after_saved)(int fd, GError **error);
+	/* Of one that comes from another host; else NULL. */
+	const struct domain_stream *stream;
 };
 
 static bool record(struct build *build, GError **error)
@@ -72,14 +77,17 @@ static bool create(struct build *build, GError **error)
 	return true;
 }
 
-static void destroy(struct build *build)
+static void kill_domain(struct domain *domain)
 {
-	struct domain *domain = build->domain;
-
 	if (xc_domain_destroy(xc, domain->domid))
 		log_error("domain %s: cannot destroy %d: %s", domain->name, domain->domid,
 			g_strerror(errno));
-	domain_set_domid(domain, NO_DOMID);
+}
+
+static void destroy(struct build *build)
+{
+	kill_domain(build->domain);
+	domain_set_domid(build->domain, NO_DOMID);
 }
 
 /* Nothing can be set aside for a domain beyond its limit, which is 0 at first. */
@@ -127,9 +135,13 @@ static bool bring_back(struct build *build, struct xg_pv_result *result, GError 
 		.domid = domain->domid,
 		.vcpus = domain->config->maxvcpus,
 		.memory_kb = (uint64_t)MAX(domain->config->memory, domain->config->maxmem) << 10,
+		.progress = build->stream ? build->stream->progress : NULL,
+		.progress_data = build->stream ? build->stream->data : NULL,
+		.cancellable = build->stream ? build->stream->cancellable : NULL,
 	};
 
-	return xg_restore_pv(xc, build->saved, &config, result, error);
+	return xg_restore_pv(xc, build->saved, &config, result, error) &&
+	       (!build->after_saved || build->after_saved(build->saved, error));
 }
 
 static bool load_image(struct build *build, GError **error)
@@ -163,19 +175,48 @@ static bool introduce(struct build *build, GError **error)
 	       store_introduce(domain->domid, domain->store_mfn, domain->store_port, error);
 }
 
-static bool attach_devices(struct build *build, GError **error)
+/* Those for which @wanted; NULL: all. */
+static bool attach_some(
+	struct domain *domain, bool wanted(const struct device_config *config), GError **error)
 {
-	struct domain *domain = build->domain;
-
 	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *wanted = domain->config->devices->pdata[i];
-		struct device *device = device_attach(domain, wanted->sxp, error);
+		struct device_config *config = domain->config->devices->pdata[i];
+		struct device *device;
 
+		if (wanted && !wanted(config))
+			continue;
+		device = device_attach(domain, config->sxp, error);
 		if (!device)
 			return false;
 		config_replace_device(domain->config, i, device->config);
 	}
 	return true;
+}
+
+/*
+ * Of a domain that comes from another host, while it still runs there: what this host keeps of a disk in memory would be
+ * old when it runs here. The kernel does so for files, QEMU for its images.
+ */
+static bool is_early(const struct device_config *config)
+{
+	g_autofree char *name = sxp_child_text(config->sxp, "uname");
+
+	return !g_str_equal(config->class, "tap") && !(name && g_str_has_prefix(name, "file:"));
+}
+
+static bool is_late(const struct device_config *config)
+{
+	return !is_early(config);
+}
+
+static bool attach_early(struct build *build, GError **error)
+{
+	return attach_some(build->domain, is_early, error);
+}
+
+static bool attach_devices(struct build *build, GError **error)
+{
+	return attach_some(build->domain, build->stream ? is_late : NULL, error);
 }
 
 static void release_devices(struct build *build)
@@ -215,12 +256,53 @@ static const struct step {
 	{ "end", finish },
 };
 
-bool domain_build_from(struct domain *domain, int saved, GError **error)
+/* A domain that comes from another host: what can be made before it stops there, and the rest. */
+static const struct step first_steps[] = {
+	{ "state", record, forget },
+	{ "domain", create, destroy },
+	{ "memory", obtain_memory },
+	{ "xenstore", write_nodes, remove_nodes },
+	{ "devices", attach_early, release_devices },
+};
+static const struct step last_steps[] = {
+	{ "image", load_image },
+	{ "processors", set_scheduling },
+	{ "introduction", introduce },
+	{ "disks", attach_devices },
+};
+
+/* Takes back what was made before step @i of @done, and of that what must be. */
+static void undo_steps(struct build *build, const struct step *done, int i)
 {
-	struct build build = { .domain = domain, .saved = saved };
+	if (done[i].make == attach_devices || done[i].make == attach_early)
+		release_devices(build);
+	while (--i >= 0)
+		if (done[i].undo)
+			done[i].undo(build);
+}
+
+/* Makes @n steps; returns the one that fails, or @n. */
+static int make_steps(struct build *build, const struct step *todo, int n, GError **error)
+{
 	g_autoptr(GError) cause = NULL;
+	struct domain *domain = build->domain;
 	int i;
 
+	for (i = 0; i < n; i++) {
+		log_debug("domain %s: building: %s", domain->name, todo[i].name);
+		if (!todo[i].make(build, &cause))
+			break;
+	}
+	if (i < n)
+		log_error("domain %s: cannot be built: %s: %s", domain->name, todo[i].name,
+			cause->message);
+	if (i < n)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return i;
+}
+
+static bool may_build(struct domain *domain, GError **error)
+{
 	if (domain->phase != PHASE_HALTED)
 		return fail(error, "Domain '%s' is running already.", domain->name), false;
 	if (g_strcmp0(domain->config->image_type, "linux"))
@@ -228,34 +310,64 @@ bool domain_build_from(struct domain *domain, int saved, GError **error)
 			       domain->config->image_type ? domain->config->image_type : ""),
 		       false;
 	domain->preserved = false;
-	for (i = 0; i < (int)G_N_ELEMENTS(steps); i++) {
-		log_debug("domain %s: building: %s", domain->name, steps[i].name);
-		if (!steps[i].make(&build, &cause))
-			break;
-	}
-	if (i == G_N_ELEMENTS(steps)) {
-		log_info("domain %s: built as %d", domain->name, domain->domid);
-		return true;
-	}
-	log_error(
-		"domain %s: cannot be built: %s: %s", domain->name, steps[i].name, cause->message);
-	if (steps[i].make == attach_devices)
-		release_devices(&build);
-	while (--i >= 0)
-		if (steps[i].undo)
-			steps[i].undo(&build);
-	g_propagate_error(error, g_steal_pointer(&cause));
-	return false;
+	return true;
+}
+
+static bool build_with(
+	struct build *build, const struct step *todo, int n, GError **error)
+{
+	int failed;
+
+	if (!may_build(build->domain, error))
+		return false;
+	failed = make_steps(build, todo, n, error);
+	if (failed < n)
+		undo_steps(build, todo, failed);
+	return failed == n;
+}
+
+bool domain_build_from(
+	struct domain *domain, int saved, bool after_saved(int fd, GError **error), GError **error)
+{
+	struct build build = { .domain = domain, .saved = saved, .after_saved = after_saved };
+
+	if (!build_with(&build, steps, G_N_ELEMENTS(steps), error))
+		return false;
+	log_info("domain %s: built as %d", domain->name, domain->domid);
+	return true;
+}
+
+bool domain_build_begin(struct domain *domain, GError **error)
+{
+	struct build build = { .domain = domain, .saved = 0 };
+
+	return build_with(&build, first_steps, G_N_ELEMENTS(first_steps), error);
+}
+
+bool domain_build_rest(struct domain *domain, const struct domain_stream *stream, GError **error)
+{
+	struct build build = { .domain = domain, .saved = stream->fd, .stream = stream };
+	int n = G_N_ELEMENTS(last_steps);
+
+	/* As it stands in the state file it could be finished by another xend. */
+	return make_steps(&build, last_steps, n, error) == n && state_save(domain);
+}
+
+bool domain_build_finish(struct domain *domain, GError **error)
+{
+	struct build build = { .domain = domain };
+
+	return finish(&build, error);
 }
 
 bool domain_build(struct domain *domain, GError **error)
 {
-	return domain_build_from(domain, -1, error);
+	return domain_build_from(domain, -1, NULL, error);
 }
 
 static void leave(struct domain *domain, bool keep)
 {
-	domain->preserved = false;
+	domain->preserved = domain->suspending = false;
 	domain_set_domid(domain, NO_DOMID);
 	domain_set_phase(domain, PHASE_HALTED);
 	domain_set_rings(domain, 0, 0);
@@ -277,18 +389,27 @@ static bool is_ours(struct domain *domain)
 	return g_str_equal(uuid, domain->uuid);
 }
 
+/*
+ * The devices go first, and the domain must not run then: xenstored removes the nodes of a dead
+ * domain, and a back end that finds its front end gone before it was told to close may end without
+ * a word.
+ */
 void domain_end(struct domain *domain, bool keep)
 {
+	bool ours;
+
 	log_info("domain %s: ending %d", domain->name, domain->domid);
 	domain_set_phase(domain, PHASE_SHUTDOWN);
 	domain->preserved = false;
 	if (!domain->foreign)
 		state_save(domain);
 	if (domain->domid > 0) {
-		if (is_ours(domain) && xc_domain_destroy(xc, domain->domid))
-			log_error("domain %s: cannot destroy %d: %s", domain->name, domain->domid,
-				g_strerror(errno));
+		ours = is_ours(domain);
+		if (ours)
+			xc_domain_pause(xc, domain->domid);
 		device_release_all(domain);
+		if (ours)
+			kill_domain(domain);
 		qemu_stop(domain->domid);
 		store_demolish(domain);
 	}

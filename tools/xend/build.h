@@ -2,6 +2,8 @@
 #ifndef XEND_BUILD_H
 #define XEND_BUILD_H
 
+#include <gio/gio.h>
+
 #include "domain.h"
 
 /*
@@ -10,8 +12,31 @@
  * it.
  */
 bool domain_build(struct domain *domain, GError **error);
-/* The same, with the memory and vCPUs that the stream in the file @saved has, from its present position on. */
-bool domain_build_from(struct domain *domain, int saved, GError **error);
+/*
+ * The same, with the memory and vCPUs that the stream in the file @saved has, from its present position on; @finish
+ * (or NULL) reads what comes after the stream.
+ */
+bool domain_build_from(struct domain *domain, int saved, bool finish(int fd, GError **error), GError **error);
+
+/*
+ * A domain that comes from another host is made in three parts. First what can be made before it stops there: the domain,
+ * its memory, its devices but disks in files. It fails as domain_build() does.
+ */
+bool domain_build_begin(struct domain *domain, GError **error);
+
+struct domain_stream {
+	int fd;
+	GCancellable *cancellable;
+	/* As xg_progress_fn. */
+	void (*progress)(const char *stage, uint64_t done, uint64_t total, void *data);
+	void *data;
+};
+
+/* Then its memory and vCPUs from the stream, and the rest. If it fails, domain_end() is to follow. */
+bool domain_build_rest(struct domain *domain, const struct domain_stream *stream, GError **error);
+
+/* At last it is this host's. It is still paused, unless it was let run before. */
+bool domain_build_finish(struct domain *domain, GError **error);
 
 /*
  * Ends a domain, with everything that the host has for it. Then a managed domain is halted, and
@@ -29,6 +54,8 @@ bool store_add_rings(struct domain *domain, GError **error);
 void store_demolish(struct domain *domain);
 /* Tells the domain's name to xenstore. */
 void store_rename(struct domain *domain);
+/* The same when it gets another uuid; @old_vm was domain_vm_path(). */
+void store_take_identity(struct domain *domain, const char *old_vm);
 /* Which vCPUs the guest shall bring online. */
 bool store_set_vcpus(struct domain *domain, unsigned int vcpus, GError **error);
 /* Nodes of domain 0. */

@@ -13,6 +13,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "options.h"
+#include "relocation.h"
 #include "server.h"
 #include "services.h"
 #include "state.h"
@@ -204,6 +205,7 @@ static bool run(GError **error)
 	work_run(start_up, NULL);
 	g_main_loop_run(loop);
 	servers_close();
+	relocation_stop();
 	work_close();
 	store_close();
 	log_info("xend ends");

@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <string.h>
+#include <glib/gstdio.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -14,6 +15,12 @@
 #define STATE_INITIALISING "1"
 #define STATE_CLOSING      "5"
 #define STATE_CLOSED       "6"
+
+/* The back ends of domain 0's kernel, as type-domain-number */
+#define BACK_END_BUS "/sys/bus/xen-backend/devices"
+
+/* Between two looks at a back end, in microseconds */
+#define WAIT_STEP 20000
 
 /* One after the other: a check for other users of a disk holds until the nodes that show its use
  * are there. */
@@ -118,6 +125,17 @@ bool device_check(struct domain *domain, GVariant *config, GError **error)
 	if (device)
 		device_free(device);
 	return device;
+}
+
+bool device_check_all(struct domain *domain, GError **error)
+{
+	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
+		struct device_config *device = domain->config->devices->pdata[i];
+
+		if (!device_check(domain, device->sxp, error))
+			return false;
+	}
+	return true;
 }
 
 struct device *device_adopt(struct domain *domain, GVariant *config)
@@ -281,13 +299,34 @@ static bool begin_closing(const char *back)
 	return !g_strv_contains(idle, state);
 }
 
-/* Gone as well: the back end has removed its own nodes. */
-static bool wait_closed(const char *back, unsigned int seconds)
+/*
+ * Whether the back end still has the device. One in this kernel that was not told to close, because
+ * its front end vanished first, gives it up without a word: then it is gone from the bus.
+ */
+static bool is_held(struct domain *domain, struct device *device, const char *back)
 {
-	static const char *const closed[] = { STATE_CLOSED, NULL };
-	g_autofree char *path = g_strconcat(back, "/state", NULL), *state = NULL;
+	g_autofree char *state = store_read("%s/state", back), *bus = NULL;
 
-	return store_wait_for(path, closed, seconds, &state) || !state;
+	if (!state || g_str_equal(state, STATE_CLOSED))
+		return false;
+	if (!device->class->in_kernel || device->backend || g_access(BACK_END_BUS, F_OK))
+		return true;
+	bus = g_strdup_printf("%s/%s-%d-%u", BACK_END_BUS, device->class->back, domain->domid,
+		device->id);
+	return g_access(bus, F_OK) == 0;
+}
+
+static bool wait_closed(
+	struct domain *domain, struct device *device, const char *back, unsigned int seconds)
+{
+	gint64 end = g_get_monotonic_time() + seconds * G_TIME_SPAN_SECOND;
+
+	while (is_held(domain, device, back)) {
+		if (g_get_monotonic_time() >= end)
+			return false;
+		g_usleep(WAIT_STEP);
+	}
+	return true;
 }
 
 bool device_detach(struct domain *domain, struct device *device, bool force, GError **error)
@@ -297,7 +336,7 @@ bool device_detach(struct domain *domain, struct device *device, bool force, GEr
 
 	if (!device->class->plug)
 		return fail(error, "%s: cannot be removed", device->class->name), false;
-	if (begin_closing(back) && !wait_closed(back, seconds) && !force)
+	if (begin_closing(back) && !wait_closed(domain, device, back, seconds) && !force)
 		return fail(error, "%s %u: the guest has not given it up after %u seconds",
 			       device->class->name, device->id, seconds),
 		       false;
@@ -325,7 +364,7 @@ void device_release_all(struct domain *domain)
 		g_autofree char *back = device_back_path(domain, device);
 		gint64 left = (end - g_get_monotonic_time()) / G_TIME_SPAN_SECOND;
 
-		if (closing[i] && !wait_closed(back, MAX(left, 1)))
+		if (closing[i] && !wait_closed(domain, device, back, MAX(left, 1)))
 			log_warning("domain %s: the back end of %s %u does not close", domain->name,
 				device->class->name, device->id);
 		clean_up(domain, device);

@@ -24,6 +24,7 @@ struct device_class {
 	const char *name;  /* in configurations */
 	const char *front; /* directory of the front ends in xenstore */
 	const char *back;  /* of the back ends */
+	bool in_kernel;    /* the back end is a driver of its domain's kernel */
 
 	/* Checks the configuration, sets device->id and completes device->config. */
 	bool (*parse)(struct domain *domain, struct device *device, GError **error);
@@ -53,6 +54,8 @@ void device_free(struct device *device);
 
 /* Checks a configuration alone, for domains that do not run. */
 bool device_check(struct domain *domain, GVariant *config, GError **error);
+/* All of domain->config, before the domain exists; devices get their numbers. */
+bool device_check_all(struct domain *domain, GError **error);
 
 /*
  * Makes a device of a configuration and connects it; or leaves nothing. The new device is the last
@@ -66,7 +69,8 @@ struct device *device_attach(struct domain *domain, GVariant *config, GError **e
  */
 bool device_detach(struct domain *domain, struct device *device, bool force, GError **error);
 
-/* After the domain has gone: removes all devices, side by side. Nothing of it can fail. */
+/* Of a domain that does not run (any more): removes all devices, side by side. Nothing of it can
+ * fail. */
 void device_release_all(struct domain *domain);
 
 /* Of a domain from before xend was started: an entry without doing anything; NULL if @config makes

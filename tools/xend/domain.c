@@ -37,6 +37,9 @@ void domain_unref(struct domain *domain)
 	g_rec_mutex_clear(&domain->lock);
 	g_free(domain->name);
 	g_free(domain->uuid);
+	g_free(domain->draft);
+	g_free(domain->moving);
+	g_free(domain->sent_to);
 	g_clear_pointer(&domain->published, g_variant_unref);
 	config_free(domain->config);
 	g_ptr_array_unref(domain->devices);
@@ -124,18 +127,41 @@ static struct domain *find_any(const char *id)
 	return domain ? domain : find_uuid(id);
 }
 
+/* What @find gives with the registry locked, with a reference; or NULL. */
+#define FIND_REF(find)                                                                             \
+	({                                                                                         \
+		struct domain *found_;                                                             \
+                                                                                                   \
+		g_mutex_lock(&registry);                                                           \
+		found_ = find;                                                                     \
+		if (found_)                                                                        \
+			domain_ref(found_);                                                        \
+		g_mutex_unlock(&registry);                                                         \
+		found_;                                                                            \
+	})
+
+struct domain *domain_by_domid(int domid)
+{
+	return FIND_REF(find_domid(domid));
+}
+
+struct domain *domain_by_uuid(const char *uuid)
+{
+	return FIND_REF(find_uuid(uuid));
+}
+
+static void fail_not_there(const char *id, GError **error)
+{
+	g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN, "Domain '%s' does not exist.",
+		id);
+}
+
 struct domain *domain_find(const char *id, GError **error)
 {
-	struct domain *domain;
+	struct domain *domain = FIND_REF(find_any(id));
 
-	g_mutex_lock(&registry);
-	domain = find_any(id);
-	if (domain)
-		domain_ref(domain);
-	g_mutex_unlock(&registry);
 	if (!domain)
-		g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN,
-			"Domain '%s' does not exist.", id);
+		fail_not_there(id, error);
 	return domain;
 }
 
@@ -149,33 +175,8 @@ struct domain *domain_find_locked(const char *id, GError **error)
 	if (!domain->gone)
 		return domain;
 	domain_unlock_unref(domain);
-	g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN, "Domain '%s' does not exist.",
-		id);
+	fail_not_there(id, error);
 	return NULL;
-}
-
-struct domain *domain_by_domid(int domid)
-{
-	struct domain *domain;
-
-	g_mutex_lock(&registry);
-	domain = find_domid(domid);
-	if (domain)
-		domain_ref(domain);
-	g_mutex_unlock(&registry);
-	return domain;
-}
-
-struct domain *domain_by_uuid(const char *uuid)
-{
-	struct domain *domain;
-
-	g_mutex_lock(&registry);
-	domain = find_uuid(uuid);
-	if (domain)
-		domain_ref(domain);
-	g_mutex_unlock(&registry);
-	return domain;
 }
 
 static int compare(const void *a, const void *b)
@@ -239,6 +240,7 @@ struct domain_facts domain_facts(struct domain *domain)
 	facts = (struct domain_facts){
 		.domid = domain->domid,
 		.phase = domain->phase,
+		.checkpointed = domain->checkpointed,
 		.config = g_variant_ref(domain->published),
 		.start_time = domain->start_time,
 		.store_mfn = domain->store_mfn,
@@ -289,9 +291,47 @@ void domain_set_managed(struct domain *domain, bool managed)
 	CHANGE(domain->managed = managed);
 }
 
+void domain_set_checkpointed(struct domain *domain, bool checkpointed)
+{
+	CHANGE(domain->checkpointed = checkpointed);
+}
+
 void domain_set_foreign(struct domain *domain)
 {
 	CHANGE(domain->foreign = true);
+}
+
+void domain_set_moving(struct domain *domain, const char *id)
+{
+	char *copy = g_strdup(id);
+
+	CHANGE(g_free(domain->moving); domain->moving = copy);
+}
+
+bool domain_is_moving(struct domain *domain)
+{
+	bool moving;
+
+	CHANGE(moving = domain->moving);
+	return moving;
+}
+
+bool domain_moves_as(struct domain *domain, const char *id)
+{
+	bool same;
+
+	CHANGE(same = domain->moving && g_str_equal(domain->moving, id));
+	return same;
+}
+
+bool domain_moves_to(int from, int to)
+{
+	struct domain *one, *other;
+	bool same;
+
+	CHANGE(one = find_domid(from); other = find_domid(to);
+		same = one && other && one->moving && g_str_equal(one->moving, other->uuid));
+	return same;
 }
 
 void domain_publish(struct domain *domain)
@@ -339,7 +379,12 @@ bool domain_must_run(struct domain *domain, GError **error)
 {
 	if (domain->domid == NO_DOMID)
 		fail(error, "Domain '%s' is not running.", domain->name);
-	return domain->domid != NO_DOMID;
+	else if (domain->sent_to)
+		fail(error,
+			"Domain '%s' was sent to %s, which does not answer whether it runs there; see "
+			"\"xm help migrate\"",
+			domain->name, domain->sent_to);
+	return domain->domid != NO_DOMID && !domain->sent_to;
 }
 
 char *domain_path(struct domain *domain)

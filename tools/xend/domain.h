@@ -36,17 +36,23 @@ struct domain {
 	int domid;           /* (registry) or NO_DOMID */
 	enum phase phase;    /* (registry) */
 	bool managed;        /* (registry) */
+	bool checkpointed;   /* (registry) managed, and suspended to its file (managed_checkpoint()) */
 	bool foreign;        /* (registry) made by others: we only show it and pass on wishes */
 	GVariant *published; /* (registry) the configuration as "(vm …)" */
 	gint64 start_time;   /* (registry) seconds since 1970; 0: never */
 	uint64_t store_mfn, console_mfn; /* (registry) */
 	unsigned int restarts;           /* (registry) */
+	char *moving; /* (registry) it is on its way to a host: the id of that, see relocation.h */
 
 	/* With domain->lock: */
 	struct config *config;
 	uint32_t store_port, console_port;
 	GPtrArray *devices; /* of struct device, see device.h */
 	bool preserved;     /* ended, and kept for the user to look at */
+	/* Was asked to suspend for an operation of xend's: if nobody is at work on it, it goes on. */
+	bool suspending;
+	char *draft; /* the unfinished file that it is being saved to, or NULL */
+	char *sent_to;      /* a host that does not answer whether it runs there; else NULL */
 };
 
 /* Opens the registry: domain 0 and nothing else. */
@@ -64,6 +70,8 @@ void domain_unlock_unref(struct domain *domain);
 /* All of them in order of ids, those without last; with references. Free with g_ptr_array_unref().
  */
 GPtrArray *domain_all(void);
+
+struct xen_domctl_getdomaininfo;
 
 typedef struct domain domain_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(domain_t, domain_unref)
@@ -85,8 +93,15 @@ void domain_set_domid(struct domain *domain, int domid);
 void domain_set_rings(struct domain *domain, uint64_t store_mfn, uint64_t console_mfn);
 void domain_set_started(struct domain *domain, gint64 when, unsigned int restarts);
 void domain_set_managed(struct domain *domain, bool managed);
+void domain_set_checkpointed(struct domain *domain, bool checkpointed);
 void domain_set_foreign(struct domain *domain);
 bool domain_set_identity(struct domain *domain, const char *name, const char *uuid, GError **error);
+void domain_set_moving(struct domain *domain, const char *id);
+/* Whether domain @from is on its way to become domain @to of this very host. */
+bool domain_moves_to(int from, int to);
+/* Whether it is on its way to any host; as move @id. */
+bool domain_is_moving(struct domain *domain);
+bool domain_moves_as(struct domain *domain, const char *id);
 /* After domain->config changed. */
 void domain_publish(struct domain *domain);
 
@@ -104,6 +119,7 @@ char *domain_vm_path(struct domain *domain);
 struct domain_facts {
 	int domid;
 	enum phase phase;
+	bool checkpointed;
 	GVariant *config;
 	gint64 start_time;
 	uint64_t store_mfn, console_mfn;
@@ -113,8 +129,14 @@ struct domain_facts domain_facts(struct domain *domain);
 /* Whether it has a domid just now; without waiting for the lock. */
 bool domain_exists(struct domain *domain);
 
-/* What xm list shows: "(domain …)". Takes the registry's lock. */
-GVariant *domain_sxp(struct domain *domain);
+/* How much to tell of a domain: its name, what is in the table of xm list, or "(domain …)" with
+ * all. */
+enum detail { DETAIL_NAME, DETAIL_ROW, DETAIL_ALL };
+/* @info: NULL, if it does not run. Floating. */
+GVariant *domain_sxp(const struct domain_facts *facts, const struct xen_domctl_getdomaininfo *info,
+	enum detail detail);
+/* As it is now. Takes the registry's lock. Floating. */
+GVariant *domain_all_about(struct domain *domain);
 /* "r-----" for flags of getdomaininfo; free it. */
 char *domain_state_text(uint32_t flags);
 

@@ -99,11 +99,16 @@ static void add_node_memory(GVariantBuilder *builder, unsigned int nr_nodes)
 
 const char *host_scheduler(void)
 {
-	static const char *const names[] = { [XEN_SCHEDULER_CREDIT] = "credit",
+	static const char *const names[] = {
+		[XEN_SCHEDULER_BVT] = "bvt",
+		[XEN_SCHEDULER_RROBIN] = "rrobin",
+		[XEN_SCHEDULER_SEDF] = "sedf",
+		[XEN_SCHEDULER_CREDIT] = "credit",
 		[XEN_SCHEDULER_CREDIT2] = "credit2",
 		[XEN_SCHEDULER_ARINC653] = "arinc653",
 		[XEN_SCHEDULER_RTDS] = "rtds",
-		[XEN_SCHEDULER_NULL] = "null" };
+		[XEN_SCHEDULER_NULL] = "null",
+	};
 	unsigned int id;
 
 	return !xc_sched_id(xc, &id) && id < G_N_ELEMENTS(names) && names[id] ? names[id]

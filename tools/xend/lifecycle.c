@@ -11,6 +11,7 @@
 #include "log.h"
 #include "options.h"
 #include "qemu.h"
+#include "save.h"
 #include "state.h"
 #include "store.h"
 
@@ -194,6 +195,15 @@ static void act(struct domain *domain, enum action action)
 static const char *const reasons[] = { "poweroff", "reboot", "suspend", "crash", "watchdog",
 	"soft reset" };
 
+static void dump_core(struct domain *domain)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *path = domain_dump(domain, NULL, false, &error);
+
+	if (!path)
+		log_error("domain %s: no core: %s", domain->name, error->message);
+}
+
 static void has_shut_down(struct domain *domain, unsigned int reason)
 {
 	enum action action = action_for(domain, reason);
@@ -201,8 +211,9 @@ static void has_shut_down(struct domain *domain, unsigned int reason)
 	log_info("domain %s: %d has ended: %s; action: %s", domain->name, domain->domid,
 		reason < G_N_ELEMENTS(reasons) ? reasons[reason] : "unknown reason",
 		action_name(action));
-	if (action == ACTION_COREDUMP_DESTROY || action == ACTION_COREDUMP_RESTART)
-		log_warning("domain %s: no core is dumped: not supported yet", domain->name);
+	if (action == ACTION_COREDUMP_DESTROY || action == ACTION_COREDUMP_RESTART ||
+		(reason == SHUTDOWN_crash && option_flag("enable-dump")))
+		dump_core(domain);
 	act(domain, action);
 }
 
@@ -220,6 +231,11 @@ static void look_at(void *data)
 	unsigned int reason;
 	bool there;
 
+	/* Whoever moves it looks at it, and has it looked at when that is over: it may take long. */
+	if (domain_is_moving(domain)) {
+		domain_unref(g_steal_pointer(&domain));
+		return;
+	}
 	g_rec_mutex_lock(&domain->lock);
 	if (domain->gone || domain->domid <= 0 || domain->phase == PHASE_BUILDING)
 		return;
@@ -236,8 +252,12 @@ static void look_at(void *data)
 		return;
 	}
 	reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
-	if (info.flags & XEN_DOMINF_shutdown && reason != SHUTDOWN_suspend && !domain->preserved &&
-		!domain->foreign)
+	if (!(info.flags & XEN_DOMINF_shutdown) || domain->preserved || domain->foreign)
+		return;
+	/* One that was too late for those who asked it to suspend goes on. */
+	if (reason == SHUTDOWN_suspend)
+		domain_go_on(domain);
+	else
 		has_shut_down(domain, reason);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "device.h"
 #include "error.h"
 #include "host.h"
 #include "log.h"
@@ -127,6 +128,27 @@ void store_rename(struct domain *domain)
 	store_batch_put(batch, path, "vm", "%s", vm);
 	store_batch_put(batch, vm, "name", "%s", domain->name);
 	store_batch_put(batch, vm, "uuid", "%s", domain->uuid);
+	if (!store_batch_commit(batch, &error))
+		log_warning("domain %s: %s", domain->name, error->message);
+}
+
+void store_take_identity(struct domain *domain, const char *old_vm)
+{
+	g_autofree char *path = domain_path(domain), *vm = domain_vm_path(domain);
+	g_autoptr(GError) error = NULL;
+	struct store_batch *batch = store_batch_new();
+
+	add_vm(domain, batch);
+	store_batch_put(batch, path, "name", "%s", domain->name);
+	store_batch_put(batch, path, "vm", "%s", vm);
+	store_batch_remove(batch, old_vm);
+	for (unsigned int i = 0; i < domain->devices->len; i++) {
+		struct device *device = domain->devices->pdata[i];
+		g_autofree char *back = device_back_path(domain, device);
+
+		if (device->class->plug)
+			store_batch_put(batch, back, "domain", "%s", domain->name);
+	}
 	if (!store_batch_commit(batch, &error))
 		log_warning("domain %s: %s", domain->name, error->message);
 }

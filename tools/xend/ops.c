@@ -9,7 +9,7 @@
 static const struct op table[] = {
 	{ "xend.domains", NULL, "detail:b?", op_domains,
 		"Names of all domains, or all about them" },
-	{ "xend.domains_with_state", NULL, "detail:b? state:s?", op_domains_with_state,
+	{ "xend.domains_with_state", NULL, "detail:b? state:s? row:b?", op_domains_with_state,
 		"Domains that are halted, paused, running, suspended, shutdown, crashed, or all" },
 	{ "xend.domain", NULL, "domain:d", op_domain, "All about one domain" },
 	{ "xend.domain.create", NULL, "config:x", op_create,
@@ -31,13 +31,19 @@ static const struct op table[] = {
 	{ "xend.domain.setName", "rename", "domain:d name:s", op_set_name, "Gives another name" },
 	{ "xend.domain.save", NULL, "domain:d file:s checkpoint:b?", op_save, "Saves a domain" },
 	{ "xend.domain.restore", NULL, "file:s paused:b?", op_restore, "Restores a saved domain" },
-	{ "xend.domain.suspend", NULL, "domain:d", op_not_yet, "Saves a managed domain" },
-	{ "xend.domain.resume", NULL, "domain:d paused:b?", op_not_yet,
+	{ "xend.domain.suspend", NULL, "domain:d", op_suspend, "Saves a managed domain" },
+	{ "xend.domain.resume", NULL, "domain:d paused:b?", op_resume,
 		"Restores a managed domain" },
 	{ "xend.domain.migrate", NULL,
-		"domain:d host:s live:b? port:i? node:i? ssl:b? change_home_server:b?", op_not_yet,
+		"domain:d host:s live:b? port:i? node:i? ssl:b? change_home_server:b?", op_migrate,
 		"Moves a domain to another host" },
-	{ "xend.domain.dump", NULL, "domain:d file:s? live:b? crash:b? reset:b?", op_not_yet,
+	{ "xend.domain.migrate_status", NULL, "domain:d", op_migrate_status,
+		"How far a domain is that is being moved" },
+	{ "xend.domain.migrate_cancel", NULL, "domain:d", op_migrate_cancel,
+		"Stops moving a domain: it goes on here" },
+	{ "xend.domain.migrate_decide", NULL, "domain:d here:b", op_migrate_decide,
+		"Declares where a domain runs whose other host does not answer" },
+	{ "xend.domain.dump", NULL, "domain:d file:s? live:b? crash:b? reset:b?", op_dump,
 		"Writes a domain's memory to a file" },
 	{ "xend.domain.send_sysrq", "sysrq", "domain:d key:s", op_send_sysrq,
 		"Sends a magic SysRq" },
@@ -58,10 +64,15 @@ static const struct op table[] = {
 		"Weight and cap" },
 	{ "xend.domain.sched_credit_set", "domain_sched_credit_set", "domain:d weight:i? cap:i?",
 		op_credit_set, "Sets weight and cap" },
-	{ "xend.domain.cpu_sedf_get", NULL, "domain:d", op_sedf, "Parameters of scheduler sedf" },
+	{ "xend.domain.cpu_sedf_get", NULL, "domain:d", op_sedf_get,
+		"Parameters of scheduler sedf" },
 	{ "xend.domain.cpu_sedf_set", NULL,
-		"domain:d period:i? slice:i? latency:i? extratime:i? weight:i?", op_sedf,
+		"domain:d period:n? slice:n? latency:n? extratime:n? weight:n?", op_sedf_set,
 		"Sets parameters of scheduler sedf" },
+	{ "xend.domain.cpu_bvt_get", NULL, "domain:d", op_bvt_get, "Parameters of scheduler bvt" },
+	{ "xend.domain.cpu_bvt_set", NULL,
+		"domain:d mcuadv:n? warpback:n? warpvalue:n? warpl:n? warpu:n?", op_bvt_set,
+		"Sets parameters of scheduler bvt" },
 	{ "xend.domain.device_create", NULL, "domain:d config:x", op_device_create,
 		"Adds a device" },
 	{ "xend.domain.device_configure", NULL, "domain:d config:x device:s?", op_device_configure,
@@ -73,6 +84,10 @@ static const struct op table[] = {
 		"The devices of a class" },
 	{ "xend.node.info", NULL, "", op_node_info, "About this host" },
 	{ "xend.node.config", NULL, "", op_node_config, "xend's options in effect" },
+	{ "xend.node.bvt_ctx_allow", NULL, "time:n?", op_bvt_ctx_allow,
+		"Tells or sets the context-switch allowance of scheduler bvt" },
+	{ "xend.node.rrobin_slice", NULL, "time:n?", op_rrobin_slice,
+		"Tells or sets the slice of scheduler rrobin" },
 	{ "xend.node.dmesg.info", NULL, "", op_dmesg, "The hypervisor's messages" },
 	{ "xend.node.dmesg.clear", NULL, "", op_dmesg_clear, "Forgets them" },
 	{ "xend.node.log", NULL, "", op_log, "xend's log" },
@@ -109,6 +124,11 @@ int call_int(struct call *call, unsigned int index, int missing)
 	return call->args[index] ? g_variant_get_int32(call->args[index]) : missing;
 }
 
+gint64 call_number(struct call *call, unsigned int index, gint64 missing)
+{
+	return call->args[index] ? g_variant_get_int64(call->args[index]) : missing;
+}
+
 bool call_flag(struct call *call, unsigned int index, bool missing)
 {
 	return call->args[index] ? g_variant_get_boolean(call->args[index]) : missing;
@@ -131,14 +151,25 @@ static GVariant *as_text(GVariant *value)
 	return text ? g_variant_new_take_string(text) : NULL;
 }
 
-static GVariant *as_int(GVariant *value)
+static bool within(GVariant *value, gint64 min, gint64 max, gint64 *number)
 {
 	g_autofree char *text = sxp_is_list(value) ? NULL : sxp_text(value);
+
+	return text && g_ascii_string_to_signed(text, 10, min, max, number, NULL);
+}
+
+static GVariant *as_int(GVariant *value)
+{
 	gint64 number;
 
-	if (!text || !g_ascii_string_to_signed(text, 10, G_MININT32, G_MAXINT32, &number, NULL))
-		return NULL;
-	return g_variant_new_int32(number);
+	return within(value, G_MININT32, G_MAXINT32, &number) ? g_variant_new_int32(number) : NULL;
+}
+
+static GVariant *as_number(GVariant *value)
+{
+	gint64 number;
+
+	return within(value, G_MININT64, G_MAXINT64, &number) ? g_variant_new_int64(number) : NULL;
 }
 
 static GVariant *as_flag(GVariant *value)
@@ -175,6 +206,7 @@ static const struct {
 	{ 'd', as_text, "name, id or uuid of a domain" },
 	{ 's', as_text, "text" },
 	{ 'i', as_int, "integer" },
+	{ 'n', as_number, "integer" },
 	{ 'b', as_flag, "boolean" },
 	{ 'x', as_sxp, "S-expression" },
 	{ 'v', as_any, "value" },

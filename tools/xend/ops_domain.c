@@ -8,41 +8,60 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "ops.h"
-#include "save.h"
 #include "state.h"
 #include "sxp.h"
 
-static GVariant *describe(struct domain *domain, bool detail)
+/* The domain's entry in the hypervisor's list, which is in order of ids; NULL: it does not run. */
+static const struct xen_domctl_getdomaininfo *info_of(GArray *infos, int domid)
 {
-	g_autoptr(GVariant) sxp = NULL;
-	g_autofree char *name = NULL;
+	unsigned int from = 0, to = infos->len;
 
-	sxp = g_variant_ref_sink(domain_sxp(domain));
-	if (detail)
-		return g_steal_pointer(&sxp);
-	name = sxp_child_text(sxp, "name");
-	return g_variant_ref_sink(sxp_atom(name));
+	while (domid != NO_DOMID && from < to) {
+		unsigned int at = (from + to) / 2;
+		const struct xen_domctl_getdomaininfo *info =
+			&g_array_index(infos, struct xen_domctl_getdomaininfo, at);
+
+		if (info->domain == domid)
+			return info;
+		if (info->domain < domid)
+			from = at + 1;
+		else
+			to = at;
+	}
+	return NULL;
 }
 
-static GVariant *list(bool detail, bool wanted(const struct xen_domctl_getdomaininfo *info))
+/* Stands for a managed domain that is suspended to its file. */
+static const struct xen_domctl_getdomaininfo in_file = {
+	.domain = DOMID_INVALID,
+	.flags = XEN_DOMINF_shutdown | SHUTDOWN_suspend << XEN_DOMINF_shutdownshift,
+};
+
+static GVariant *list(enum detail detail, bool wanted(const struct xen_domctl_getdomaininfo *info),
+	GError **error)
 {
 	g_autoptr(GPtrArray) all = domain_all();
+	g_autofree struct domain_facts *facts = g_new(struct domain_facts, all->len);
+	g_autoptr(GArray) infos = NULL;
 	GVariantBuilder builder;
 
+	/* The hypervisor's list last: what has an id by now is in it, or is gone. */
+	for (unsigned int i = 0; i < all->len; i++)
+		facts[i] = domain_facts(all->pdata[i]);
+	infos = host_domains(error);
 	g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
 	for (unsigned int i = 0; i < all->len; i++) {
-		struct domain_facts facts = domain_facts(all->pdata[i]);
-		struct xen_domctl_getdomaininfo info;
-		bool running = facts.domid != NO_DOMID && host_domain(facts.domid, &info);
-		g_autoptr(GVariant) one = NULL;
+		const struct xen_domctl_getdomaininfo *info =
+			infos ? info_of(infos, facts[i].domid) : NULL;
 
-		g_variant_unref(facts.config);
-		if (!wanted(running ? &info : NULL))
-			continue;
-		one = describe(all->pdata[i], detail);
-		sxp_add(&builder, one);
+		if (infos && wanted(info || !facts[i].checkpointed ? info : &in_file))
+			sxp_add(&builder, domain_sxp(&facts[i], info, detail));
+		g_variant_unref(facts[i].config);
 	}
-	return g_variant_builder_end(&builder);
+	if (infos)
+		return g_variant_builder_end(&builder);
+	g_variant_builder_clear(&builder);
+	return NULL;
 }
 
 static bool is_any(const struct xen_domctl_getdomaininfo *info)
@@ -57,7 +76,7 @@ static bool is_halted(const struct xen_domctl_getdomaininfo *info)
 
 static bool is_running(const struct xen_domctl_getdomaininfo *info)
 {
-	return info;
+	return info && info->domain != DOMID_INVALID;
 }
 
 static bool is_paused(const struct xen_domctl_getdomaininfo *info)
@@ -101,16 +120,19 @@ static const struct {
 
 GVariant *op_domains(struct call *call, GError **error)
 {
-	return list(call_flag(call, 0, false), is_any);
+	return list(call_flag(call, 0, false) ? DETAIL_ALL : DETAIL_NAME, is_any, error);
 }
 
 GVariant *op_domains_with_state(struct call *call, GError **error)
 {
 	const char *state = call_text(call, 1);
+	enum detail detail = !call_flag(call, 0, true)   ? DETAIL_NAME
+			     : call_flag(call, 2, false) ? DETAIL_ROW
+							 : DETAIL_ALL;
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(states); i++)
 		if (g_str_equal(states[i].name, state ? state : "running"))
-			return list(call_flag(call, 0, true), states[i].wanted);
+			return list(detail, states[i].wanted, error);
 	return fail(error, "there is no state %s of domains", state), NULL;
 }
 
@@ -118,19 +140,7 @@ GVariant *op_domain(struct call *call, GError **error)
 {
 	g_autoptr(domain_t) domain = domain_find(call_text(call, 0), error);
 
-	return domain ? domain_sxp(domain) : NULL;
-}
-
-/* Checks what can be checked before the domain exists; its devices get their numbers. */
-static bool check_devices(struct domain *domain, GError **error)
-{
-	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *device = domain->config->devices->pdata[i];
-
-		if (!device_check(domain, device->sxp, error))
-			return false;
-	}
-	return true;
+	return domain ? domain_all_about(domain) : NULL;
 }
 
 static struct domain *add(GVariant *sxp, bool managed, GError **error)
@@ -138,7 +148,7 @@ static struct domain *add(GVariant *sxp, bool managed, GError **error)
 	struct config *config = config_parse(sxp, error);
 	struct domain *domain = config ? domain_add(config, managed, error) : NULL;
 
-	if (domain && !check_devices(domain, error)) {
+	if (domain && !device_check_all(domain, error)) {
 		domain_remove(domain);
 		domain_unlock_unref(domain);
 		return NULL;
@@ -153,7 +163,7 @@ GVariant *op_create(struct call *call, GError **error)
 	if (!domain)
 		return NULL;
 	if (domain_build(domain, error))
-		return domain_sxp(domain);
+		return domain_all_about(domain);
 	domain_remove(domain);
 	return NULL;
 }
@@ -175,11 +185,20 @@ static bool must_be_halted(struct domain *domain, GError **error)
 	return true;
 }
 
+/* What is in the checkpoint goes by the configuration that is there. */
+static bool must_be_off(struct domain *domain, GError **error)
+{
+	if (!must_be_halted(domain, error))
+		return false;
+	return !domain->checkpointed ||
+	       (fail(error, "Domain '%s' is suspended; resume it first.", domain->name), false);
+}
+
 static bool replace_config(struct domain *domain, GVariant *sxp, GError **error)
 {
 	g_autoptr(config_t) config = NULL, old = NULL;
 
-	if (!must_be_halted(domain, error))
+	if (!must_be_off(domain, error))
 		return false;
 	config = config_parse(sxp, error);
 	if (!config)
@@ -189,7 +208,7 @@ static bool replace_config(struct domain *domain, GVariant *sxp, GError **error)
 	config->uuid = g_strdup(domain->uuid);
 	old = domain->config;
 	domain->config = g_steal_pointer(&config);
-	if (check_devices(domain, error) &&
+	if (device_check_all(domain, error) &&
 		domain_set_identity(domain, domain->config->name, domain->uuid, error) &&
 		managed_save(domain, error))
 		return true;
@@ -229,7 +248,7 @@ GVariant *op_start(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
 
-	if (!domain || !domain_refuse_zero(domain, error) || !must_be_halted(domain, error) ||
+	if (!domain || !domain_refuse_zero(domain, error) || !must_be_off(domain, error) ||
 		!domain_build(domain, error))
 		return NULL;
 	if (!call_flag(call, 1, true) && !domain_unpause(domain, error))
@@ -248,8 +267,7 @@ GVariant *op_delete(struct call *call, GError **error)
 	return op_done();
 }
 
-/* A domain that exists and is not domain 0. */
-static struct domain *find_guest(struct call *call, GError **error)
+struct domain *find_guest(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
 
@@ -296,6 +314,8 @@ GVariant *op_shutdown(struct call *call, GError **error)
 		return NULL;
 	if (!g_strv_contains(reasons, reason))
 		return fail(error, "there is no reason '%s' for a shutdown", reason), NULL;
+	/* Who asks for that himself wants it to stay so. */
+	domain->suspending = false;
 	return domain_ask_shutdown(domain, reason, error) ? op_done() : NULL;
 }
 
@@ -309,6 +329,18 @@ GVariant *op_destroy(struct call *call, GError **error)
 	return op_done();
 }
 
+bool domain_reset(struct domain *domain, GError **error)
+{
+	domain_end(domain, true);
+	if (domain_build(domain, error) && domain_unpause(domain, error))
+		return true;
+	if (domain->phase != PHASE_HALTED)
+		domain_end(domain, false);
+	else if (!domain->managed)
+		domain_remove(domain);
+	return false;
+}
+
 GVariant *op_reset(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = find_guest(call, error);
@@ -317,14 +349,7 @@ GVariant *op_reset(struct call *call, GError **error)
 		return NULL;
 	if (domain->foreign)
 		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	domain_end(domain, true);
-	if (domain_build(domain, error) && domain_unpause(domain, error))
-		return op_done();
-	if (domain->phase != PHASE_HALTED)
-		domain_end(domain, false);
-	else if (!domain->managed)
-		domain_remove(domain);
-	return NULL;
+	return domain_reset(domain, error) ? op_done() : NULL;
 }
 
 GVariant *op_set_name(struct call *call, GError **error)
@@ -343,37 +368,6 @@ GVariant *op_set_name(struct call *call, GError **error)
 			state_save(domain);
 	}
 	return op_done();
-}
-
-GVariant *op_save(struct call *call, GError **error)
-{
-	g_autoptr(locked_domain) domain = find_guest(call, error);
-
-	if (!domain)
-		return NULL;
-	if (domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	if (!g_path_is_absolute(call_text(call, 1)))
-		return fail(error, "%s: not a path from the root", call_text(call, 1)), NULL;
-	return domain_save(domain, call_text(call, 1), call_flag(call, 2, false), error) ? op_done()
-											 : NULL;
-}
-
-GVariant *op_restore(struct call *call, GError **error)
-{
-	g_autoptr(locked_domain) domain = domain_restore(call_text(call, 0), error);
-
-	if (!domain)
-		return NULL;
-	if (call_flag(call, 1, false) || domain_unpause(domain, error))
-		return domain_sxp(domain);
-	domain_end(domain, false);
-	return NULL;
-}
-
-GVariant *op_not_yet(struct call *call, GError **error)
-{
-	return fail(error, "this xend cannot suspend, migrate or dump domains yet"), NULL;
 }
 
 GVariant *op_send_sysrq(struct call *call, GError **error)

@@ -1,4 +1,4 @@
-/* Operations on a domain's memory, vCPUs and shares. */
+/* Operations on a domain's memory and vCPUs. */
 #include <string.h>
 
 #include "build.h"
@@ -9,16 +9,6 @@
 #include "state.h"
 #include "store.h"
 #include "sxp.h"
-
-/* Keeps a change of domain->config. Domain 0 and domains of others have no configuration of ours.
- */
-static bool keep(struct domain *domain, GError **error)
-{
-	domain_publish(domain);
-	if (domain->domid > 0 && !domain->foreign)
-		state_save(domain);
-	return !domain->managed || managed_save(domain, error);
-}
 
 GVariant *op_memory_target(struct call *call, GError **error)
 {
@@ -36,7 +26,7 @@ GVariant *op_memory_target(struct call *call, GError **error)
 	if (domain->domid != NO_DOMID && !memory_set_target(domain->domid, memory, error))
 		return NULL;
 	domain->config->memory = memory;
-	return domain->domid == 0 || keep(domain, error) ? op_done() : NULL;
+	return domain->domid == 0 || domain_keep(domain, error) ? op_done() : NULL;
 }
 
 GVariant *op_maxmem(struct call *call, GError **error)
@@ -60,7 +50,7 @@ GVariant *op_maxmem(struct call *call, GError **error)
 		store_write(node, text);
 	}
 	domain->config->maxmem = memory;
-	return keep(domain, error) ? op_done() : NULL;
+	return domain_keep(domain, error) ? op_done() : NULL;
 }
 
 GVariant *op_vcpu_count(struct call *call, GError **error)
@@ -82,7 +72,7 @@ GVariant *op_vcpu_count(struct call *call, GError **error)
 	if (domain->domid != NO_DOMID && !store_set_vcpus(domain, vcpus, error))
 		return NULL;
 	domain->config->vcpus = vcpus;
-	return domain->domid == 0 || keep(domain, error) ? op_done() : NULL;
+	return domain->domid == 0 || domain_keep(domain, error) ? op_done() : NULL;
 }
 
 /* An array of numbers, or a text. */
@@ -153,7 +143,7 @@ GVariant *op_pincpu(struct call *call, GError **error)
 	if (domain->domid == 0 || domain->foreign)
 		return op_done();
 	pin_config(domain->config, vcpu, cpus);
-	return keep(domain, error) ? op_done() : NULL;
+	return domain_keep(domain, error) ? op_done() : NULL;
 }
 
 static GVariant *map_sxp(const uint8_t *map)
@@ -220,62 +210,4 @@ GVariant *op_vcpu_info(struct call *call, GError **error)
 			sxp_add(&builder, vcpu);
 	}
 	return g_variant_builder_end(&builder);
-}
-
-static bool must_schedule_by(const char *wanted, GError **error)
-{
-	const char *scheduler = host_scheduler();
-
-	if (g_str_equal(scheduler, wanted))
-		return true;
-	return fail(error, "Xen is running with the %s scheduler", scheduler), false;
-}
-
-GVariant *op_credit_get(struct call *call, GError **error)
-{
-	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
-	struct xen_domctl_sched_credit params;
-
-	if (!domain || !must_schedule_by("credit", error))
-		return NULL;
-	params.weight = domain->config->weight;
-	params.cap = domain->config->cap;
-	if (domain->domid != NO_DOMID && xc_sched_credit_domain_get(xc, domain->domid, &params))
-		return host_fail(error, domain->domid, "tell its weight"), NULL;
-	return g_variant_new_parsed(
-		"{'weight': <%i>, 'cap': <%i>}", (gint32)params.weight, (gint32)params.cap);
-}
-
-GVariant *op_credit_set(struct call *call, GError **error)
-{
-	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
-	int weight = call_int(call, 1, -1), cap = call_int(call, 2, -1);
-	struct xen_domctl_sched_credit params;
-
-	if (!domain || !must_schedule_by("credit", error))
-		return NULL;
-	if (call_value(call, 1) && (weight < 1 || weight > 65535))
-		return fail(error, "weight: %d is not from 1 to 65535", weight), NULL;
-	if (call_value(call, 2) && (cap < 0 || cap > 100 * MAX_VCPUS))
-		return fail(error, "cap: %d is not from 0 to %d", cap, 100 * MAX_VCPUS), NULL;
-	params.weight = domain->config->weight;
-	params.cap = domain->config->cap;
-	if (domain->domid != NO_DOMID && xc_sched_credit_domain_get(xc, domain->domid, &params))
-		return host_fail(error, domain->domid, "tell its weight"), NULL;
-	params.weight = weight < 0 ? params.weight : weight;
-	params.cap = cap < 0 ? params.cap : cap;
-	if (domain->domid != NO_DOMID && xc_sched_credit_domain_set(xc, domain->domid, &params))
-		return host_fail(error, domain->domid, "change its weight and cap"), NULL;
-	domain->config->weight = params.weight;
-	domain->config->cap = params.cap;
-	return domain->domid == 0 || keep(domain, error) ? op_done() : NULL;
-}
-
-GVariant *op_sedf(struct call *call, GError **error)
-{
-	g_autoptr(domain_t) domain = domain_find(call_text(call, 0), error);
-
-	if (domain && must_schedule_by("sedf", error))
-		fail(error, "this xend cannot set the parameters of sedf yet");
-	return NULL;
 }

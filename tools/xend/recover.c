@@ -10,6 +10,8 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "qemu.h"
+#include "relocation.h"
+#include "save.h"
 #include "state.h"
 #include "store.h"
 
@@ -58,6 +60,7 @@ static void recover(struct domain *domain)
 	}
 	domain_set_domid(domain, domid);
 	log_info("domain %s: found as %d", domain->name, domid);
+	domain_recover_suspended(domain);
 }
 
 void recover_all(void)
@@ -66,14 +69,18 @@ void recover_all(void)
 
 	boot_files_sweep();
 	state_load();
+	relocation_recover();
 	all = domain_all();
 	for (unsigned int i = 0; i < all->len; i++) {
 		g_autoptr(locked_domain) domain = domain_ref(all->pdata[i]);
 
 		g_rec_mutex_lock(&domain->lock);
-		if (domain->domid != 0)
-			recover(domain);
+		if (domain->domid == 0)
+			continue;
+		recover(domain);
+		domain_find_checkpoint(domain);
 	}
+	relocation_go_on();
 }
 
 void start_managed(void)
@@ -89,7 +96,8 @@ void start_managed(void)
 			domain->config->on_xend_start != ON_START_START)
 			continue;
 		log_info("domain %s: started because of on_xend_start", domain->name);
-		if (!domain_build(domain, &error) || !domain_unpause(domain, &error))
+		if (domain->checkpointed ? !domain_resume(domain, false, &error)
+					 : !domain_build(domain, &error) || !domain_unpause(domain, &error))
 			log_error("domain %s: not started: %s", domain->name, error->message);
 	}
 }
@@ -104,8 +112,10 @@ static bool must_stop(struct domain *domain)
 	case ON_STOP_SHUTDOWN:
 		return domain_ask_shutdown(domain, "poweroff", &error);
 	case ON_STOP_SUSPEND:
-		log_warning("domain %s: keeps running: on_xend_stop suspend is not supported yet",
-			domain->name);
+		if (!domain->managed)
+			log_warning("domain %s: keeps running: it is not managed", domain->name);
+		else if (!domain_checkpoint(domain, &error))
+			log_error("domain %s: keeps running: %s", domain->name, error->message);
 		return false;
 	default:
 		return false;

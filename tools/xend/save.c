@@ -1,12 +1,8 @@
-/*
- * A saved domain's file: a signature of 16 bytes, the length of the configuration in 4 bytes, most significant first,
- * the configuration as S-expression, and the stream of xenstream.h.
+/* Domains in files: saved and brought back. What is in a file is saved_file.c's and libs/guest's.
  */
 #include "save.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xenstream.h>
@@ -15,218 +11,102 @@
 #include "device.h"
 #include "error.h"
 #include "host.h"
-#include "lifecycle.h"
 #include "log.h"
-#include "store.h"
-#include "sxp.h"
-
-#define SIGNATURE  "LinuxGuestRecord"
-#define MAX_CONFIG (1 << 20)
-/* A guest writes out what is under way before it suspends. */
-#define SUSPEND_SECONDS 60
-
-struct header {
-	char signature[16];
-	uint32_t length; /* big-endian */
-};
+#include "saved_file.h"
+#include "state.h"
 
 /* ---- Saving ---- */
 
-static bool is_suspended(struct domain *domain)
-{
-	struct xen_domctl_getdomaininfo info;
-
-	return host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_shutdown &&
-	       (info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) ==
-		       SHUTDOWN_suspend;
-}
-
 static bool suspend(void *data, GError **error)
 {
+	return domain_suspend(data, error);
+}
+
+static bool write_domain(int fd, void *data, GError **error)
+{
 	struct domain *domain = data;
-	gint64 end = g_get_monotonic_time() + SUSPEND_SECONDS * G_USEC_PER_SEC;
-	g_autofree char *path = NULL;
-
-	if (is_suspended(domain))
-		return true;
-	if (!domain_ask_shutdown(domain, "suspend", error))
-		return false;
-	while (g_get_monotonic_time() < end) {
-		struct xen_domctl_getdomaininfo info;
-
-		if (is_suspended(domain))
-			return true;
-		if (!host_domain(domain->domid, &info) ||
-			info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
-			return fail(error, "Domain '%s' ended in place of suspending.", domain->name),
-			       false;
-		g_usleep(20000);
-	}
-	/* It shall not do so later, when nobody expects it. */
-	store_remove("/local/domain/%d/control/shutdown", domain->domid);
-	if (is_suspended(domain))
-		return true;
-	return fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name,
-		       SUSPEND_SECONDS),
-	       false;
-}
-
-static bool write_all(int fd, const void *data, size_t len, GError **error)
-{
-	while (len) {
-		ssize_t wrote = write(fd, data, len);
-
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote < 0)
-			return fail_errno(error, "cannot be written"), false;
-		data = (const char *)data + wrote;
-		len -= wrote;
-	}
-	return true;
-}
-
-static bool write_header(struct domain *domain, int fd, GError **error)
-{
-	g_autoptr(GVariant) sxp = g_variant_ref_sink(config_sxp(domain->config));
-	g_autofree char *text = sxp_print(sxp);
-	struct header header = { .length = GUINT32_TO_BE(strlen(text)) };
-
-	memcpy(header.signature, SIGNATURE, sizeof(header.signature));
-	return write_all(fd, &header, sizeof(header), error) &&
-	       write_all(fd, text, strlen(text), error);
-}
-
-static bool write_domain(struct domain *domain, int fd, GError **error)
-{
 	struct xg_save_config config = {
 		.domid = domain->domid,
 		.suspend = suspend,
 		.suspend_data = domain,
 	};
 
-	if (!write_header(domain, fd, error) || !xg_save_pv(xc, fd, &config, error))
-		return false;
-	if (fsync(fd))
-		return fail_errno(error, "cannot be written"), false;
-	return true;
-}
-
-/* Where it was; its devices have not noticed. */
-static void go_on(struct domain *domain)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!is_suspended(domain))
-		return;
-	if (xg_resume_pv(xc, domain->domid, &error))
-		log_info("domain %s: goes on", domain->name);
-	else
-		log_error("domain %s: cannot go on: %s", domain->name, error->message);
+	return saved_write_head(fd, domain->config, error) && xg_save_pv(xc, fd, &config, error) &&
+	       saved_write_tail(fd, error);
 }
 
 bool domain_save(struct domain *domain, const char *path, bool checkpoint, GError **error)
 {
-	g_autofree char *part = g_strconcat(path, ".part", NULL);
-	struct xen_domctl_getdomaininfo info;
-	int fd;
-	bool ok;
+	bool ok = saved_replace(path, &domain->draft, write_domain, domain, error);
 
-	if (host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_paused &&
-		!is_suspended(domain))
-		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name), false;
-	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail_errno(error, "%s", part), false;
-	ok = write_domain(domain, fd, error);
-	if (close(fd) && ok)
-		ok = (fail_errno(error, "cannot be written"), false);
-	if (ok && rename(part, path))
-		ok = (fail_errno(error, "cannot be put in its place"), false);
-	if (!ok) {
+	if (!ok)
 		g_prefix_error(error, "%s: ", path);
-		unlink(part);
-	}
 	if (ok && !checkpoint)
 		domain_end(domain, false);
 	else
-		go_on(domain);
+		domain_go_on(domain);
 	return ok;
 }
 
 /* ---- Restoring ---- */
 
-static bool read_all(int fd, void *data, size_t len, GError **error)
-{
-	while (len) {
-		ssize_t got = read(fd, data, len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return fail_errno(error, "cannot be read"), false;
-		if (!got)
-			return fail(error, "is cut off"), false;
-		data = (char *)data + got;
-		len -= got;
-	}
-	return true;
-}
-
-static struct config *read_header(int fd, GError **error)
-{
-	g_autofree char *text = NULL;
-	g_autoptr(GVariant) sxp = NULL;
-	struct header header;
-	uint32_t length;
-
-	if (!read_all(fd, &header, sizeof(header), error))
-		return NULL;
-	length = GUINT32_FROM_BE(header.length);
-	if (memcmp(header.signature, SIGNATURE, sizeof(header.signature)) || length > MAX_CONFIG)
-		return fail(error, "is no saved domain"), NULL;
-	text = g_malloc(length);
-	if (!read_all(fd, text, length, error))
-		return NULL;
-	sxp = sxp_parse(text, length, error);
-	if (sxp)
-		g_variant_ref_sink(sxp);
-	return sxp ? config_parse(sxp, error) : NULL;
-}
-
-/* The domain that is in the file: a managed one that is halted, or a new one. Takes @config. */
-static struct domain *find_or_add(struct config *config, GError **error)
+/*
+ * The domain that is in the file: a managed one that is halted, whose former configuration goes to
+ * @old, or a new one. Takes @config.
+ */
+static struct domain *find_or_add(struct config *config, struct config **old, GError **error)
 {
 	g_autoptr(locked_domain) known = domain_find_locked(config->uuid, NULL);
 
 	if (!known)
 		return domain_add(config, false, error);
-	if (!known->managed || known->phase != PHASE_HALTED) {
+	if (!known->managed || known->phase != PHASE_HALTED || known->checkpointed) {
 		config_free(config);
-		return fail(error, "Domain '%s' is running.", known->name), NULL;
+		return fail(error, "Domain '%s' is %s.", known->name,
+			       known->checkpointed ? "suspended; resume it first" : "running"),
+		       NULL;
 	}
-	config_free(known->config);
+	*old = known->config;
 	known->config = config;
 	return g_steal_pointer(&known);
 }
 
-static struct domain *restore_from(int fd, GError **error)
+static bool check_devices(struct domain *domain, GError **error)
 {
-	struct config *config = read_header(fd, error);
-	struct domain *domain = config ? find_or_add(config, error) : NULL;
-	bool ok = domain;
-
-	for (unsigned int i = 0; ok && i < domain->config->devices->len; i++) {
+	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
 		struct device_config *device = domain->config->devices->pdata[i];
 
-		ok = device_check(domain, device->sxp, error);
+		if (!device_check(domain, device->sxp, error))
+			return false;
 	}
-	if (ok && domain_build_from(domain, fd, error))
-		return domain;
-	if (domain && !domain->managed)
+	return true;
+}
+
+/* As it was before: halted, or unknown. */
+static void take_back(struct domain *domain, struct config *old)
+{
+	if (!domain->managed) {
 		domain_remove(domain);
-	if (domain)
-		domain_unlock_unref(domain);
+	} else if (old) {
+		config_free(domain->config);
+		domain->config = old;
+		domain_publish(domain);
+	}
+	domain_unlock_unref(domain);
+}
+
+static struct domain *restore_from(int fd, GError **error)
+{
+	struct config *config = saved_read_head(fd, error), *old = NULL;
+	struct domain *domain = config ? find_or_add(config, &old, error) : NULL;
+
+	if (!domain)
+		return NULL;
+	if (check_devices(domain, error) && domain_build_from(domain, fd, saved_read_tail, error)) {
+		config_free(old);
+		return domain;
+	}
+	take_back(domain, old);
 	return NULL;
 }
 
@@ -245,4 +125,49 @@ struct domain *domain_restore(const char *path, GError **error)
 		g_prefix_error(error, "%s: ", path);
 	close(fd);
 	return domain;
+}
+
+/* ---- Managed domains ---- */
+
+bool domain_checkpoint(struct domain *domain, GError **error)
+{
+	g_autofree char *path = managed_checkpoint(domain);
+
+	if (!domain_save(domain, path, false, error))
+		return false;
+	domain_set_checkpointed(domain, true);
+	return true;
+}
+
+bool domain_resume(struct domain *domain, bool paused, GError **error)
+{
+	g_autofree char *path = managed_checkpoint(domain);
+	g_autoptr(locked_domain) restored = NULL;
+
+	if (!domain->checkpointed)
+		return fail(error, "Domain '%s' is not suspended.", domain->name), false;
+	domain_set_checkpointed(domain, false);
+	restored = domain_restore(path, error);
+	if (restored && !paused && !domain_unpause(restored, error)) {
+		domain_end(restored, false);
+		domain_unlock_unref(g_steal_pointer(&restored));
+	}
+	/* From here on it is another one than in the file. */
+	if (restored)
+		unlink(path);
+	else
+		domain_set_checkpointed(domain, true);
+	return restored;
+}
+
+void domain_find_checkpoint(struct domain *domain)
+{
+	g_autofree char *path = managed_checkpoint(domain);
+
+	if (!domain->managed)
+		return;
+	if (domain->phase == PHASE_HALTED)
+		domain_set_checkpointed(domain, !access(path, F_OK));
+	else
+		unlink(path);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <gio/gunixsocketaddress.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "log.h"
 #include "ops.h"
 #include "options.h"
+#include "relocation.h"
 
 static GPtrArray *servers;
 /* Paths of unix sockets, to remove at the end. */
@@ -24,6 +26,14 @@ struct exchange {
 	bool tree;
 	struct http_reply reply;
 };
+
+/* Of this thread: the descriptor + 1. */
+static GPrivate client;
+
+int server_client(void)
+{
+	return GPOINTER_TO_INT(g_private_get(&client)) - 1;
+}
 
 static gboolean answer(void *data)
 {
@@ -59,12 +69,15 @@ static char *do_call(GBytes *body)
 static void do_rpc(void *data)
 {
 	struct exchange *exchange = data;
+	GSocket *socket = soup_server_message_get_socket(exchange->message);
 
+	g_private_set(&client, GINT_TO_POINTER(socket ? g_socket_get_fd(socket) + 1 : 0));
 	exchange->reply = (struct http_reply){
 		.status = SOUP_STATUS_OK,
 		.type = "text/xml",
 		.body = do_call(exchange->body),
 	};
+	g_private_set(&client, NULL);
 	g_main_context_invoke(NULL, answer, exchange);
 }
 
@@ -214,6 +227,9 @@ static void on_headers(SoupServer *server, SoupServerMessage *message, const cha
 {
 	SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
 
+	/* libsoup 3.2 never lets go of a connection that its client closes between two requests. */
+	soup_message_headers_replace(
+		soup_server_message_get_response_headers(message), "Connection", "close");
 	if (soup_message_headers_get_content_length(headers) > XENRPC_MAX_BYTES)
 		refuse(message);
 	else
@@ -267,6 +283,8 @@ static bool open_unix(const char *path, bool rpc, bool tree, GError **error)
 		return false;
 	g_mkdir_with_parents(directory, 0700);
 	unlink(path);
+	/* Clients that come at once shall wait, not be turned away. */
+	g_socket_set_listen_backlog(socket, SOMAXCONN);
 	mask = umask(0177);
 	bound = g_socket_bind(socket, address, TRUE, error);
 	umask(mask);
@@ -333,7 +351,8 @@ bool servers_open(GError **error)
 		(!option_flag("xend-unix-server") || open_unix(tree, false, true, error)) &&
 		(!option_flag("xend-tcp-xmlrpc-server") || open_tcp_rpc(error)) &&
 		(!option_flag("xend-http-server") || open_tcp(address, option_number("xend-port"),
-							     false, true, NULL, NULL, error)))
+							     false, true, NULL, NULL, error)) &&
+		relocation_open(error))
 		return true;
 	servers_close();
 	return false;
@@ -347,6 +366,7 @@ void servers_close(void)
 		unlink(sockets->pdata[i]);
 	for (unsigned int i = 0; i < servers->len; i++)
 		soup_server_disconnect(servers->pdata[i]);
+	relocation_close();
 	g_clear_pointer(&sockets, g_ptr_array_unref);
 	g_clear_pointer(&servers, g_ptr_array_unref);
 }

@@ -10,6 +10,11 @@
 bool servers_open(GError **error);
 void servers_close(void);
 
+/*
+ * The socket of the client whose call this thread of the pool is at, to see whether he still waits; or -1. It stays his.
+ */
+int server_client(void);
+
 /* A request to the tree below /xend/, from a thread of the pool. */
 struct http_request {
 	const char *method; /* GET or POST */

@@ -66,6 +66,9 @@ bool state_save(struct domain *domain)
 	sxp_add_int(&builder, "domid", domain->domid);
 	sxp_add_int(&builder, "managed", domain->managed);
 	sxp_add_int(&builder, "preserved", domain->preserved);
+	sxp_add_int(&builder, "suspending", domain->suspending);
+	if (domain->draft)
+		sxp_add_pair(&builder, "draft", domain->draft);
 	sxp_add_int(&builder, "start_time", domain->start_time);
 	sxp_add_int(&builder, "restarts", domain->restarts);
 	sxp_add_int(&builder, "store_port", domain->store_port);
@@ -80,11 +83,23 @@ bool state_save(struct domain *domain)
 	return false;
 }
 
-void state_remove(struct domain *domain)
+void state_remove_of(const char *uuid)
 {
-	g_autofree char *path = state_path(domain->uuid);
+	g_autofree char *path = state_path(uuid);
 
 	unlink(path);
+}
+
+void state_remove(struct domain *domain)
+{
+	state_remove_of(domain->uuid);
+}
+
+char *managed_checkpoint(struct domain *domain)
+{
+	g_autofree char *directory = option_text("xend-domains-path");
+
+	return g_build_filename(directory, domain->uuid, "checkpoint.chk", NULL);
 }
 
 bool managed_save(struct domain *domain, GError **error)
@@ -99,11 +114,20 @@ bool managed_save(struct domain *domain, GError **error)
 
 void managed_remove(struct domain *domain)
 {
-	g_autofree char *path = managed_path(domain->uuid);
+	g_autofree char *path = managed_path(domain->uuid), *checkpoint = managed_checkpoint(domain);
 	g_autofree char *directory = g_path_get_dirname(path);
 
+	unlink(checkpoint);
 	unlink(path);
 	rmdir(directory);
+}
+
+bool domain_keep(struct domain *domain, GError **error)
+{
+	domain_publish(domain);
+	if (domain->domid > 0 && !domain->foreign)
+		state_save(domain);
+	return !domain->managed || managed_save(domain, error);
 }
 
 static GVariant *read_file(const char *path, GError **error)
@@ -142,6 +166,8 @@ static void restore(struct domain *domain, GVariant *state, enum phase phase)
 	domain_set_started(domain, number(state, "start_time"), number(state, "restarts"));
 	domain_set_rings(domain, number(state, "store_mfn"), number(state, "console_mfn"));
 	domain->preserved = number(state, "preserved");
+	domain->suspending = number(state, "suspending");
+	domain->draft = sxp_child_text(state, "draft");
 	domain->store_port = number(state, "store_port");
 	domain->console_port = number(state, "console_port");
 	for (i = 0; i < n; i++) {

@@ -19,7 +19,9 @@
 volatile bool interrupted;
 
 static int failure;
-static const char *activity;
+/* What goes on, and the lock for it. */
+static GMutex activity_lock;
+static char *activity;
 
 /* Shows on a terminal, beginning with the second second, that a call is under way. */
 struct progress {
@@ -40,11 +42,22 @@ static bool can_show(void)
 	       (group < 0 || group == getpgrp());
 }
 
+static char *get_activity(void)
+{
+	char *text;
+
+	g_mutex_lock(&activity_lock);
+	text = g_strdup(activity);
+	g_mutex_unlock(&activity_lock);
+	return text;
+}
+
 /* One line and no more, so that it can be erased. */
 static void show_seconds(int seconds)
 {
+	g_autofree char *what = get_activity();
 	g_autofree char *text =
-		g_strdup_printf("%s ... %d s", activity ?: "Waiting for xend", seconds);
+		g_strdup_printf("%s ... %d s", what ?: "Waiting for xend", seconds);
 	struct winsize size;
 	int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
 
@@ -102,7 +115,10 @@ static void progress_end(struct progress *progress)
 
 void xm_activity(const char *text)
 {
-	activity = text;
+	g_mutex_lock(&activity_lock);
+	g_free(activity);
+	activity = g_strdup(text);
+	g_mutex_unlock(&activity_lock);
 }
 
 const char *xm_server(void)
@@ -151,18 +167,19 @@ static bool xend_lives(const char *path)
 static void wait_for_start(void)
 {
 	gint64 end = g_get_monotonic_time() + START_SECONDS * G_USEC_PER_SEC;
-	const char *path = socket_path(), *other = activity;
+	g_autofree char *other = get_activity();
+	const char *path = socket_path();
 	struct progress progress;
 
 	if (!path || xend_listens(path) || !xend_lives(path))
 		return;
-	activity = "Waiting for xend, which is starting";
+	xm_activity("Waiting for xend, which is starting");
 	progress_begin(&progress);
 	while (!interrupted && xend_lives(path) && !xend_listens(path) &&
 		g_get_monotonic_time() < end)
 		g_usleep(G_USEC_PER_SEC / 10);
 	progress_end(&progress);
-	activity = other;
+	xm_activity(other);
 }
 
 /* Says why a socket cannot be used in terms of what the user can do. */

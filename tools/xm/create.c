@@ -246,8 +246,8 @@ static GPtrArray *chosen_ids(int argc, char **argv)
 	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
 
 	if (every) {
-		g_autoptr(GVariant) list =
-			xm_call("xend.domains_with_state", g_variant_new("(bs)", TRUE, "running"));
+		g_autoptr(GVariant) list = xm_call(
+			"xend.domains_with_state", g_variant_new("(bsb)", TRUE, "running", TRUE));
 
 		if (!list)
 			return NULL;

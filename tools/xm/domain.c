@@ -102,6 +102,16 @@ static int restore_domain(int argc, char **argv)
 	return xm_do("xend.domain.restore", g_variant_new("(sb)", path, paused));
 }
 
+static int suspend_domain(int argc, char **argv)
+{
+	return xm_do("xend.domain.suspend", g_variant_new("(s)", argv[0]));
+}
+
+static int resume_domain(int argc, char **argv)
+{
+	return xm_do("xend.domain.resume", g_variant_new("(sb)", argv[0], paused));
+}
+
 static const GOptionEntry save_options[] = { { "checkpoint", 'c', 0, G_OPTION_ARG_NONE, &checkpoint,
 						     "Let it run on afterwards", NULL },
 	{ NULL } };
@@ -129,4 +139,8 @@ const struct command domain_commands[] = { { "pause", "DOMAIN", "Stops giving a 
 		save_domain },
 	{ "restore", "[OPTIONS] FILE", "Brings a domain back from a file", NULL, restore_options, 1,
 		1, restore_domain },
+	{ "suspend", "DOMAIN", "Suspends a managed domain to a file of xend's", NULL, NULL, 1, 1,
+		suspend_domain },
+	{ "resume", "[OPTIONS] DOMAIN", "Brings a suspended managed domain back", NULL,
+		restore_options, 1, 1, resume_domain },
 	{ NULL } };

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fdio.h"
+
 static gboolean config, clear;
 
 /* "(node (key value) …)" as lines. */
@@ -97,26 +99,11 @@ static int connect_to_xend(void)
 static bool copy(int from, int to)
 {
 	char data[8192];
-	ssize_t got = read(from, data, sizeof(data)), done;
+	ssize_t got = read(from, data, sizeof(data));
 
 	if (got < 0)
 		return errno == EINTR;
-	for (char *p = data; got > 0; p += done, got -= done) {
-		done = write(to, p, got);
-		if (done < 0 && errno == EINTR)
-			done = 0;
-		if (done < 0 && errno == EAGAIN) {
-			struct pollfd writable = { .fd = to, .events = POLLOUT };
-
-			poll(&writable, 1, -1);
-			done = 0;
-		}
-		if (done < 0)
-			return false;
-		if (got == done)
-			return true;
-	}
-	return false;
+	return got && fd_write_all(to, data, got);
 }
 
 /* HTTP on stdin and stdout is passed on as it is. */

@@ -8,8 +8,11 @@
 static gboolean detailed, json, one_line;
 static char *state_wanted;
 
-/* SXP lists of the domains named in @argv, or of all in @state. NULL after a message. */
-static GPtrArray *domains(int argc, char **argv, const char *state)
+/*
+ * SXP lists of the domains named in @argv, or of all in @state, then with @row only what the table
+ * needs. NULL after a message.
+ */
+static GPtrArray *domains(int argc, char **argv, const char *state, bool row)
 {
 	g_autoptr(GPtrArray) found =
 		g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
@@ -24,7 +27,7 @@ static GPtrArray *domains(int argc, char **argv, const char *state)
 	}
 	if (argc)
 		return g_steal_pointer(&found);
-	list = xm_call("xend.domains_with_state", g_variant_new("(bs)", TRUE, state));
+	list = xm_call("xend.domains_with_state", g_variant_new("(bsb)", TRUE, state, row));
 	if (!list)
 		return NULL;
 	for (gsize i = 0; i < sxp_length(list); i++)
@@ -98,7 +101,7 @@ static int list(int argc, char **argv)
 			state_wanted);
 	if (state_wanted && argc)
 		return xm_usage("list: --state and names of domains exclude each other");
-	found = domains(argc, argv, state_wanted ?: "all");
+	found = domains(argc, argv, state_wanted ?: "all", !detailed);
 	if (!found)
 		return xm_call_failed();
 	if (json) {
@@ -147,7 +150,7 @@ static gint64 uptime_of(GVariant *domain)
 
 static int uptime(int argc, char **argv)
 {
-	g_autoptr(GPtrArray) found = domains(argc, argv, "running");
+	g_autoptr(GPtrArray) found = domains(argc, argv, "running", true);
 	g_autoptr(GDateTime) now = g_date_time_new_now_local();
 	g_autofree char *clock = g_date_time_format(now, "%H:%M:%S");
 

@@ -7,6 +7,7 @@
 
 const struct group groups[] = { { "Life of a domain", create_commands },
 	{ "State of domains", list_commands }, { "Running domains", domain_commands },
+	{ "Moving domains", migrate_commands },
 	{ "Consoles", console_commands }, { "Virtual CPUs", cpu_commands },
 	{ "Schedulers", sched_commands }, { "Virtual devices", device_commands },
 	{ "The host", host_commands }, { "Help", help_commands }, { NULL } };
@@ -23,6 +24,9 @@ static const struct {
 	{ "vbd-list", "block-list" },
 	{ "maxmem", "mem-max" },
 	{ "pincpu", "vcpu-pin" },
+	{ "bvt", "sched-bvt" },
+	{ "bvt_ctxallow", "sched-bvt-ctxallow" },
+	{ "rrobin", "sched-rrobin" },
 };
 
 static const struct command *nothing_like(const char *name)

@@ -46,7 +46,7 @@ struct group {
 extern const struct group groups[]; /* ends with a title of NULL */
 
 /* The tables, one in each file. */
-extern const struct command create_commands[], domain_commands[], list_commands[], cpu_commands[],
+extern const struct command create_commands[], migrate_commands[], domain_commands[], list_commands[], cpu_commands[],
 	console_commands[], device_commands[], host_commands[], sched_commands[], help_commands[];
 
 /** Runs the command line @argv (name first, ends with NULL). Returns an enum xm_exit. */
@@ -78,7 +78,7 @@ GVariant *xm_call(const char *method, GVariant *params);
 int xm_call_failed(void);
 /** Calls for the sake of the effect. Returns an exit code. */
 int xm_do(const char *method, GVariant *params);
-/** What to say while calls last: "Creating alice"; NULL: nothing special. */
+/** What to say while calls last: "Creating alice"; NULL: nothing special. Any thread. */
 void xm_activity(const char *text);
 
 /** Address of xend: environment XM_SERVER, or the socket of this host. */

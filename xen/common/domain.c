@@ -567,6 +567,7 @@ void unmap_vcpu_info(struct vcpu *v)
 	v->vcpu_info = v->vcpu_info_own ? v->vcpu_info_own :
 		&v->domain->shared_info->vcpu_info[v->vcpu_id];
 	v->vcpu_info_mfn = INVALID_MFN;
+	mark_page_dirty(pg);
 	put_page_and_type(pg);
 }
 

@@ -77,12 +77,14 @@ int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsign
 	if (likely(!rc))
 		link_to_owner(pg, nr, d);
 	spin_unlock(&d->page_alloc_lock);
+	for (unsigned int i = 0; unlikely(READ_ONCE(shadowed_domains)) && !rc && i < nr; i++)
+		paging_mark_dirty(pg + i);
 	return rc;
 }
 
 int detach_page(struct page_info *pg, struct domain *d)
 {
-	u64 ours = PGC_allocated | 2;
+	u64 ours = PGC_allocated | 2 | (READ_ONCE(pg->count_info) & PGC_foreign_noted);
 	int rc = 0;
 
 	spin_lock(&d->page_alloc_lock);

@@ -256,8 +256,24 @@ static void *hold_guest_page(struct domain *d, u64 gfn)
 /* Any address within such a page; NULL is allowed. */
 static void release_guest_page(void *p)
 {
-	if (p)
-		put_page_and_type(virt_to_page(p));
+	if (!p)
+		return;
+	mark_page_dirty(virt_to_page(p));
+	put_page_and_type(virt_to_page(p));
+}
+
+/* Events are noted in these pages at any time. */
+void evtchn_fifo_mark_dirty(struct domain *d)
+{
+	struct evtchn_fifo_vcpu *fv;
+
+	spin_lock(&d->event_lock);
+	for (unsigned int i = 0; d->evtchn_fifo && i * WORDS_PER_PAGE < d->evtchn_fifo->nr_words; i++)
+		mark_page_dirty(virt_to_page(d->evtchn_fifo->page[i]));
+	for (fv = d->evtchn_fifo ? d->evtchn_fifo->vcpus : NULL; fv; fv = fv->next)
+		if (fv->control)
+			mark_page_dirty(virt_to_page(fv->control));
+	spin_unlock(&d->event_lock);
 }
 
 static struct evtchn_fifo_vcpu *alloc_fifo_vcpu(void)

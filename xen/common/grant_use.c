@@ -20,8 +20,10 @@ struct domain *gnttab_get_domain(domid_t id)
 
 void gnttab_put_page(struct page_info *pg, bool readonly)
 {
-	if (!readonly)
+	if (!readonly) {
+		mark_page_dirty(pg);
 		put_page_type(pg);
+	}
 	put_page(pg);
 }
 
@@ -186,4 +188,24 @@ void gnttab_unpin(struct domain *rd, grant_ref_t ref, bool readonly)
 	(*(readonly ? &act->readers : &act->writers))--;
 	sync_marks(gt, ref, act);
 	spin_unlock(&gt->lock);
+}
+
+/* Entries do not become fewer, so the lock need not be held from one frame to the next. */
+void gnttab_mark_dirty(struct domain *d)
+{
+	struct grant_table *gt = d->grant_table;
+	bool more = gt != NULL;
+
+	for (grant_ref_t ref = 0; more; ref += V1_PER_FRAME) {
+		spin_lock(&gt->lock);
+		more = ref < nr_entries(gt);
+		for (unsigned int i = 0; more && i < V1_PER_FRAME && ref + i < nr_entries(gt); i++) {
+			const struct active_grant *act = active_of(gt, ref + i);
+
+			/* The frame of a grant of another's grant is not d's. */
+			if (act->writers && act->kind != GRANT_transitive)
+				mark_page_dirty(mfn_to_page(_mfn(act->mfn)));
+		}
+		spin_unlock(&gt->lock);
+	}
 }

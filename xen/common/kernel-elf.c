@@ -5,11 +5,11 @@
  */
 
 #include <xen/errno.h>
+#include <xen/kernel-formats.h>
 #include <xen/kernel-image.h>
 #include <xen/lib.h>
 #include <asm/config.h>
 #include <public/elfnote.h>
-#include <public/features.h>
 
 #define ELFCLASS32  1
 #define ELFCLASS64  2
@@ -48,33 +48,9 @@ struct elf_note {
 	uint32_t namesz, descsz, type;
 };
 
-/* Names of FEATURES strings, by XENFEAT_* number. */
-static const char *const feature_names[] = {
-	[XENFEAT_writable_page_tables] = "writable_page_tables",
-	[XENFEAT_writable_descriptor_tables] = "writable_descriptor_tables",
-	[XENFEAT_auto_translated_physmap] = "auto_translated_physmap",
-	[XENFEAT_supervisor_mode_kernel] = "supervisor_mode_kernel",
-	[XENFEAT_pae_pgdir_above_4gb] = "pae_pgdir_above_4gb",
-	[XENFEAT_mmu_pt_update_preserve_ad] = "mmu_pt_update_preserve_ad",
-	[XENFEAT_highmem_assist] = "highmem_assist",
-	[XENFEAT_gnttab_map_avail_bits] = "gnttab_map_avail_bits",
-	[XENFEAT_hvm_callback_vector] = "hvm_callback_vector",
-	[XENFEAT_hvm_safe_pvclock] = "hvm_safe_pvclock",
-	[XENFEAT_hvm_pirqs] = "hvm_pirqs",
-	[XENFEAT_dom0] = "dom0",
-	[XENFEAT_memory_op_vnode_supported] = "memory_op_vnode_supported",
-	[XENFEAT_linux_rsdp_unrestricted] = "linux_rsdp_unrestricted",
-};
-
-/*
- * What a PV dom0 may insist on. Linux insists on writable page tables, although it asks for them
- * by vm_assist and works without: stores to page tables are emulated, which is what it needs.
- */
+/* What a domain 0 may insist on. */
 #define FEATURES_OFFERED                                                                           \
-	(1U << XENFEAT_writable_page_tables | 1U << XENFEAT_pae_pgdir_above_4gb |                  \
-		1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |           \
-		1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_dom0 |                         \
-		1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_linux_rsdp_unrestricted)
+	(PV_FEATURES_OFFERED | 1U << XENFEAT_dom0 | 1U << XENFEAT_linux_rsdp_unrestricted)
 
 static int fail(int err, const char **why, const char *text)
 {

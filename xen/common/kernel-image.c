@@ -6,20 +6,9 @@
 
 #include <xen/decompress.h>
 #include <xen/errno.h>
+#include <xen/kernel-formats.h>
 #include <xen/kernel-image.h>
 #include <xen/lib.h>
-
-/* Offsets of the bzImage setup header in the file. */
-#define SETUP_SECTS    0x1f1 /* u8 */
-#define SETUP_MAGIC    0x202 /* "HdrS" */
-#define SETUP_VERSION  0x206 /* u16 */
-#define SETUP_PAYLOAD  0x248 /* u32, from the end of the setup sectors */
-#define SETUP_PAYLEN   0x24c /* u32 */
-#define SETUP_MIN_SIZE 0x250
-#define SECTOR         512
-
-/* The first version of the boot protocol that says where the payload is. */
-#define VERSION_PAYLOAD 0x208
 
 static int fail(int err, const char **why, const char *text)
 {

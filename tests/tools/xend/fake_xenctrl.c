@@ -5,7 +5,7 @@
  * that something has happened.
  *
  * Files that a test may put there: "dom0" KiB that domain 0 has; "free" KiB of the host beside; "fail.CALL" makes a call
- * fail, "slow.CALL" makes it take as many milliseconds as it says.
+ * fail, "slow.CALL" makes it take as many milliseconds as it says; "scheduler" holds the scheduler's number.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "xenctrl.h"
+#include "xengnttab.h"
 #include "xenguest.h"
 #include "xenstream.h"
 
@@ -27,6 +28,8 @@
 struct record {
 	struct xen_domctl_getdomaininfo info;
 	struct xen_domctl_sched_credit credit;
+	struct xen_domctl_sched_sedf sedf;
+	struct xen_domctl_sched_bvt bvt;
 	uint8_t affinity[128][128];
 	char kernel[256], cmdline[1024];
 };
@@ -288,31 +291,50 @@ int xc_readconsole(xc_interface *xc, char *buffer, unsigned *count, bool clear, 
 
 int xc_sched_id(xc_interface *xc, unsigned *id)
 {
-	*id = XEN_SCHEDULER_CREDIT;
+	*id = number_in(path_of("scheduler", -1), XEN_SCHEDULER_CREDIT);
 	return 0;
 }
 
-int xc_sched_credit_domain_get(
-	xc_interface *xc, uint32_t domid, struct xen_domctl_sched_credit *params)
+int xc_sched_turn(xc_interface *xc, unsigned sched_id, bool set, uint64_t *ns)
 {
-	struct record record;
+	static uint64_t turn = 5000000;
 
-	if (load(domid, &record))
-		return -1;
-	*params = record.credit;
+	if (set && !*ns)
+		return errno = EINVAL, -1;
+	turn = set ? *ns : turn;
+	*ns = turn;
 	return 0;
 }
 
-int xc_sched_credit_domain_set(
-	xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_credit *params)
-{
-	struct record record;
+/* xc_sched_NAME_domain_get() and _set(), which refuses what is not @valid. */
+#define DOMAIN_PARAMETERS(name, valid) \
+	int xc_sched_##name##_domain_get( \
+		xc_interface *xc, uint32_t domid, struct xen_domctl_sched_##name *params) \
+	{ \
+		struct record record; \
+\
+		if (load(domid, &record)) \
+			return -1; \
+		*params = record.name; \
+		return 0; \
+	} \
+\
+	int xc_sched_##name##_domain_set( \
+		xc_interface *xc, uint32_t domid, const struct xen_domctl_sched_##name *params) \
+	{ \
+		struct record record; \
+\
+		if (load(domid, &record)) \
+			return -1; \
+		if (!(valid)) \
+			return errno = EINVAL, -1; \
+		record.name = *params; \
+		return save(domid, &record); \
+	}
 
-	if (load(domid, &record))
-		return -1;
-	record.credit = *params;
-	return save(domid, &record);
-}
+DOMAIN_PARAMETERS(credit, params->weight)
+DOMAIN_PARAMETERS(sedf, params->slice <= params->period && (params->period || params->weight))
+DOMAIN_PARAMETERS(bvt, params->mcu_advance)
 
 int xc_vcpu_getinfo(
 	xc_interface *xc, uint32_t domid, unsigned vcpu, struct xen_domctl_getvcpuinfo *info)
@@ -384,17 +406,81 @@ bool xg_build_pv(xc_interface *xc, const struct xg_pv_config *config, struct xg_
 	return true;
 }
 
-bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, GError **error)
+/* ---- Streams: the record of the domain, as often as file "stream" says, so that there is something to break off ---- */
+
+static bool move(int fd, void *data, size_t len, bool out, GCancellable *cancellable)
+{
+	GPollFD fds[2] = { { .fd = fd, .events = out ? G_IO_OUT : G_IO_IN } };
+	bool watched = cancellable && g_cancellable_make_pollfd(cancellable, &fds[1]);
+	size_t moved = 0;
+
+	while (moved < len) {
+		ssize_t n;
+
+		g_poll(fds, watched ? 2 : 1, -1);
+		if (g_cancellable_is_cancelled(cancellable))
+			break;
+		n = out ? write(fd, (char *)data + moved, len - moved) : read(fd, (char *)data + moved, len - moved);
+		if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
+			break;
+		moved += n > 0 ? n : 0;
+	}
+	if (watched)
+		g_cancellable_release_fd(cancellable);
+	return moved == len;
+}
+
+static bool save_records(const struct xg_save_config *config, int fd, long n, bool ends)
 {
 	struct record record;
 
+	for (long i = 0; i < n; i++) {
+		uint8_t last = ends && i == n - 1;
+
+		if (disturbed("save") || load(config->domid, &record) || !move(fd, &last, 1, true, config->cancellable) ||
+			!move(fd, &record, sizeof(record), true, config->cancellable))
+			return false;
+		if (config->progress)
+			config->progress("saving", i, n, config->progress_data);
+	}
+	return true;
+}
+
+bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, GError **error)
+{
 	if (!config->suspend(config->suspend_data, error))
 		return false;
-	if (!disturbed("save") && !load(config->domid, &record) &&
-		write(fd, &record, sizeof(record)) == sizeof(record))
+	if (save_records(config, fd, number_in(path_of("stream", -1), 1), true))
 		return true;
 	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", config->domid);
 	return false;
+}
+
+bool xg_send_pv(xc_interface *xc, int fd, const struct xg_save_config *config, const struct xg_send_config *send,
+	GError **error)
+{
+	struct xg_send_stats stats = { .round = 3, .done = 1, .total = 2, .sent = 512, .dirty_rate = 7 };
+	bool good = !send->live || save_records(config, fd, number_in(path_of("stream", -1), 1), false);
+
+	send->stats(&stats, send->stats_data);
+	if (good)
+		return xg_save_pv(xc, fd, config, error);
+	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", config->domid);
+	return false;
+}
+
+static bool restore_records(const struct xg_restore_config *config, int fd, struct record *saved)
+{
+	uint8_t last = 0;
+
+	while (!last) {
+		if (disturbed("restore") || !move(fd, &last, 1, false, config->cancellable) ||
+			!move(fd, saved, sizeof(*saved), false, config->cancellable))
+			return false;
+		if (config->progress)
+			config->progress("restoring", 0, 0, config->progress_data);
+	}
+	return true;
 }
 
 bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *config,
@@ -402,8 +488,7 @@ bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *con
 {
 	struct record record, saved;
 
-	if (disturbed("restore") || load(config->domid, &record) ||
-		read(fd, &saved, sizeof(saved)) != sizeof(saved)) {
+	if (load(config->domid, &record) || !restore_records(config, fd, &saved)) {
 		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT, "saved domain: it is cut off");
 		return false;
 	}
@@ -421,7 +506,58 @@ bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *con
 	return true;
 }
 
+bool xg_dump_core(xc_interface *xc, int fd, uint32_t domid, GError **error)
+{
+	if (!disturbed("dump") && dprintf(fd, "core of %u", domid) > 0)
+		return true;
+	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", domid);
+	return false;
+}
+
 bool xg_resume_pv(xc_interface *xc, uint32_t domid, GError **error)
 {
 	return !unlink(path_of("shutdown", domid));
+}
+
+/* ---- The CPU: file "cpu" holds the features in EBX of leaf 7 ---- */
+
+int xc_get_domain_cpu_policy(xc_interface *xc, uint32_t domid, xen_cpuid_leaf_t *leaves, uint32_t *nr_leaves,
+	xen_msr_entry_t *msrs, uint32_t *nr_msrs)
+{
+	if (leaves)
+		*leaves = (xen_cpuid_leaf_t){ .leaf = 7, .b = number_in(path_of("cpu", -1), 7) };
+	*nr_leaves = 1;
+	*nr_msrs = 0;
+	return 0;
+}
+
+int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves,
+	const xen_msr_entry_t *msrs, uint32_t nr_msrs, uint32_t wrong[3])
+{
+	memset(wrong, 0, 3 * sizeof(*wrong));
+	return disturbed("policy");
+}
+
+/* Nobody has a ring here. */
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned open_flags)
+{
+	static int anything;
+
+	return (xengnttab_handle *)&anything;
+}
+
+int xengnttab_close(xengnttab_handle *xgt)
+{
+	return 0;
+}
+
+void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot)
+{
+	errno = EINVAL;
+	return NULL;
+}
+
+int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
+{
+	return 0;
 }

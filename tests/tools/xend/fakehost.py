@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / "build/tools-tests/xend"
 
-DIRECTORY, READ, RM, WRITE = 1, 2, 13, 11
+DIRECTORY, READ, TRANSACTION_START, TRANSACTION_END, WRITE, RM = 1, 2, 6, 7, 11, 13
 ERROR = 16
 
 
@@ -35,9 +35,9 @@ class Store:
             data += part
         return data
 
-    def ask(self, kind, payload):
+    def ask(self, kind, payload, transaction=0):
         with self.lock:
-            self.socket.sendall(struct.pack("<IIII", kind, 0, 0, len(payload)) + payload)
+            self.socket.sendall(struct.pack("<IIII", kind, 0, transaction, len(payload)) + payload)
             answer, _, _, length = struct.unpack("<IIII", self.receive(16))
             data = self.receive(length)
         if answer == ERROR:
@@ -52,6 +52,19 @@ class Store:
 
     def write(self, path, value):
         self.ask(WRITE, path.encode() + b"\0" + value.encode())
+
+    def replace(self, path, old, new):
+        """Writes a node only if it still holds what is to be replaced."""
+        transaction = int(self.ask(TRANSACTION_START, b"\0").rstrip(b"\0"))
+        try:
+            if self.ask(READ, path.encode() + b"\0", transaction) == old.encode():
+                self.ask(WRITE, path.encode() + b"\0" + new.encode(), transaction)
+        except KeyError:
+            pass
+        try:
+            self.ask(TRANSACTION_END, b"T\0", transaction)
+        except KeyError:
+            pass
 
     def remove(self, path):
         self.ask(RM, path.encode() + b"\0")
@@ -119,9 +132,9 @@ class Backends(threading.Thread):
     def answer(self, kind, path):
         state = self.store.read(path + "/state")
         if state == "1" and kind not in self.dead:
-            self.store.write(path + "/state", "2")
+            self.store.replace(path + "/state", "1", "2")
         elif state == "5" and kind not in self.deaf:
-            self.store.write(path + "/state", "6")
+            self.store.replace(path + "/state", "5", "6")
 
 
 class Host:

@@ -2,8 +2,10 @@
 import http.client
 import random
 import subprocess
+import threading
 import time
 import xmlrpc.client
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +110,29 @@ def test_wrong_calls(host):
     assert host.names() == ["Domain-0"]
 
 
+def test_connections_end(host):
+    """Clients that leave between two requests leave nothing, and those that come all at once wait."""
+    def descriptors():
+        return len(list(Path(f"/proc/{host.xend.pid}/fd").iterdir()))
+
+    def one_call():
+        connection = UnixConnection(str(host.socket))
+        connection.request("POST", "/RPC2", xmlrpc.client.dumps((), "xend.domains"))
+        answers.append(connection.getresponse().read())
+        connection.request("GET", "/nowhere")
+        connection.getresponse().read()
+        connection.close()
+
+    answers, before = [], descriptors()
+    threads = [threading.Thread(target=one_call) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(answers) == 60 and all(b"Domain-0" in answer for answer in answers)
+    wait_until(lambda: descriptors() <= before)
+
+
 def test_table_and_document_agree(host):
     methods = host.server.system.listMethods()
     text = (BUILD.parents[2] / "docs/design/xend-calls.md").read_text()
@@ -145,6 +170,26 @@ def test_names_ids_uuids(host):
     assert host.store.read(f"/local/domain/{domid}/name") == "carol"
     assert host.store.read(f"/vm/{uuid}/name") == "carol"
     assert host.names() == ["Domain-0", "carol", "bob"]
+
+
+def test_rows(host):
+    """The table has of each domain what it shows, and no more; the states are those of the whole."""
+    host.call.create(host.vm("alice", VIF))
+    host.call.new(host.vm("bob", VIF))
+    whole = {child(sxp, "name"): sxp for sxp in host.server.xend.domains_with_state(True, "all")}
+    rows = host.server.xend.domains_with_state(True, "all", True)
+    assert [child(row, "name") for row in rows] == ["Domain-0", "alice", "bob"]
+    for row in rows:
+        assert all(part in whole[child(row, "name")] for part in row)
+        assert {part[0] for part in row[1:]} <= {
+            "domid", "name", "uuid", "memory", "maxmem", "vcpus", "status", "state", "cpu_time", "online_vcpus",
+            "start_time"}
+    assert child(rows[2], "domid") is None and child(rows[2], "memory") == 64
+    assert host.server.xend.domains_with_state(False, "paused") == ["alice"]
+    assert host.server.xend.domains_with_state(False, "halted") == ["bob"]
+    (host.fake / "fail.list").touch()
+    assert "cannot list" in fault(host.server.xend.domains_with_state).faultString
+    (host.fake / "fail.list").unlink()
 
 
 def test_managed(host):
@@ -323,6 +368,37 @@ def test_resources(host):
     assert host.call.sched_credit_get("alice")["weight"] == 512
 
 
+def test_older_schedulers(host):
+    host.call.create(host.vm())
+    assert "credit scheduler" in fault(host.call.cpu_sedf_set, "alice", 1, 1).faultString
+    (host.fake / "scheduler").write_text("4")
+    host.call.cpu_sedf_set("alice", "5000000000", 20000000, None, 1)
+    assert host.call.cpu_sedf_get("alice") == {
+        "period": 5000000000, "slice": 20000000, "latency": 0, "extratime": 1, "weight": 0}
+    host.call.cpu_sedf_set("alice", None, None, None, None, 300)
+    assert host.call.cpu_sedf_get("alice") == {"period": 0, "slice": 0, "latency": 0, "extratime": 1, "weight": 300}
+    assert "a slice needs a period" in fault(host.call.cpu_sedf_set, "alice", None, 10).faultString
+    assert ("period 10, slice 20, latency 0, extratime 1, weight 300 is refused: Invalid argument"
+            in fault(host.call.cpu_sedf_set, "alice", 10, 20).faultString)
+    assert "slice: -1 is out of range" in fault(host.call.cpu_sedf_set, "alice", 10, -1).faultString
+    assert "weight: 4294967297 is out of range" in fault(
+        host.call.cpu_sedf_set, "alice", 10, 0, 0, 0, str((1 << 32) + 1)).faultString
+    host.call.new(host.vm("bob"))
+    assert "not running" in fault(host.call.cpu_sedf_get, "bob").faultString
+    (host.fake / "scheduler").write_text("0")
+    assert "bvt scheduler" in fault(host.call.sched_credit_get, "alice").faultString
+    host.call.cpu_bvt_set("alice", 20, 1, 100, 5000000)
+    assert host.call.cpu_bvt_get("alice") == {
+        "mcuadv": 20, "warpback": 1, "warpvalue": 100, "warpl": 5000000, "warpu": 0}
+    assert "mcuadv 0" in fault(host.call.cpu_bvt_set, "alice", 0).faultString
+    assert host.server.xend.node.bvt_ctx_allow() == 5000000
+    assert host.server.xend.node.bvt_ctx_allow(7000000) == 7000000 == host.server.xend.node.bvt_ctx_allow()
+    assert "rrobin" not in fault(host.server.xend.node.rrobin_slice).faultString
+    (host.fake / "scheduler").write_text("3")
+    assert child(host.server.xend.node.info(), "xen_scheduler") == "rrobin"
+    assert "0 ns are refused" in fault(host.server.xend.node.rrobin_slice, 0).faultString
+
+
 def test_guest_requests(host):
     path = f"/local/domain/{child(host.call.create(host.vm()), 'domid')}/control"
     host.call.shutdown("alice", "reboot")
@@ -332,7 +408,6 @@ def test_guest_requests(host):
     assert host.store.read(path + "/sysrq") == "h"
     host.call.send_trigger("alice", "nmi")
     assert "no trigger 'x'" in fault(host.call.send_trigger, "alice", "x").faultString
-    assert "yet" in fault(host.call.dump, "alice", "/tmp/x").faultString
 
 
 def test_kernel_arguments(host):

@@ -13,6 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "fdio.h"
+
 #define ESCAPE 0x1d /* CTRL-] */
 
 static struct termios saved;
@@ -84,21 +86,6 @@ int console_open_terminal(const char *path)
 	return fd;
 }
 
-static bool write_all(int fd, const char *data, size_t length)
-{
-	while (length) {
-		ssize_t done = write(fd, data, length);
-
-		if (done < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (done < 0)
-			return false;
-		data += done;
-		length -= done;
-	}
-	return true;
-}
-
 enum outcome { GO_ON, END, LEAVE };
 
 /* From one side to the other, up to its end, or the key that leaves. */
@@ -113,7 +100,7 @@ static enum outcome move(int from, int to, bool keys)
 	if (got <= 0)
 		return END;
 	escape = keys ? memchr(buffer, ESCAPE, got) : NULL;
-	if (!write_all(to, buffer, escape ? escape - buffer : got) || escape)
+	if (!fd_write_all(to, buffer, escape ? escape - buffer : got) || escape)
 		return LEAVE;
 	return GO_ON;
 }

@@ -134,3 +134,22 @@ int xc_domain_get_tsc_info(xc_interface *xc, uint32_t domid, struct xen_domctl_t
 	*info = op.u.tsc_info;
 	return 0;
 }
+
+int xc_logdirty(xc_interface *xc, uint32_t domid, unsigned cmd, void *bitmap, uint64_t pages,
+	struct xen_domctl_shadow_op_stats *stats)
+{
+	struct xen_domctl op = XC_DOMCTL(shadow_op, domid);
+	size_t size = (pages + 63) / 64 * 8;
+	void *buffer = bitmap ? xc_buffer(xc, NULL, size) : NULL;
+	int ret;
+
+	if (bitmap && !buffer)
+		return -1;
+	op.u.shadow_op.op = cmd;
+	op.u.shadow_op.pages = bitmap ? pages : 0;
+	set_xen_guest_handle(op.u.shadow_op.dirty_bitmap, buffer);
+	ret = xc_domctl(xc, &op);
+	if (stats)
+		*stats = op.u.shadow_op.stats;
+	return xc_buffer_out(xc, buffer, bitmap, size, ret);
+}

@@ -27,6 +27,18 @@ int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned o
 		memory_op(xc, XENMEM_populate_physmap, &arg, sizeof(arg)));
 }
 
+int xc_domain_release(xc_interface *xc, uint32_t domid, unsigned nr, const xen_pfn_t *frames)
+{
+	struct xen_memory_reservation arg = { .nr_extents = nr, .domid = domid };
+	xen_pfn_t *buffer = xc_buffer(xc, frames, nr * sizeof(*frames));
+
+	if (!buffer)
+		return -1;
+	set_xen_guest_handle(arg.extent_start, buffer);
+	return xc_buffer_out(xc, buffer, NULL, 0,
+		memory_op(xc, XENMEM_decrease_reservation, &arg, sizeof(arg)));
+}
+
 int xc_domain_claim_pages(xc_interface *xc, uint32_t domid, uint64_t pages)
 {
 	struct xen_memory_reservation arg = { .nr_extents = pages, .domid = domid };

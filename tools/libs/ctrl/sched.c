@@ -1,4 +1,5 @@
 /* The scheduler, and its parameters of domains. */
+#include <errno.h>
 #include <string.h>
 
 #include "private.h"
@@ -48,3 +49,25 @@ static int domain_op(xc_interface *xc, uint32_t domid, unsigned sched_id, unsign
 
 DOMAIN_PARAMETERS(credit, XEN_SCHEDULER_CREDIT)
 DOMAIN_PARAMETERS(sedf, XEN_SCHEDULER_SEDF)
+DOMAIN_PARAMETERS(bvt, XEN_SCHEDULER_BVT)
+
+int xc_sched_turn(xc_interface *xc, unsigned sched_id, bool set, uint64_t *ns)
+{
+	struct xen_sysctl op = XC_SYSCTL(scheduler_op);
+	struct xen_sysctl_sched_rrobin rrobin = { .slice = *ns };
+	struct xen_sysctl_sched_bvt bvt = { .ctx_allow = *ns };
+	bool is_bvt = sched_id == XEN_SCHEDULER_BVT;
+	void *params = is_bvt ? (void *)&bvt : &rrobin;
+	size_t size = is_bvt ? sizeof(bvt) : sizeof(rrobin);
+
+	if (set && is_bvt && *ns != bvt.ctx_allow)
+		return errno = EINVAL, -1;
+	op.u.scheduler_op.sched_id = sched_id;
+	op.u.scheduler_op.cmd = set ? XEN_SYSCTL_SCHEDOP_putinfo : XEN_SYSCTL_SCHEDOP_getinfo;
+	memcpy(&op.u.scheduler_op.u, params, size);
+	if (xc_sysctl(xc, &op))
+		return -1;
+	memcpy(params, &op.u.scheduler_op.u, size);
+	*ns = is_bvt ? bvt.ctx_allow : rrobin.slice;
+	return 0;
+}

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fdio.h"
 #include "private.h"
 
 G_DEFINE_QUARK(xg - error - quark, xg_error)
@@ -39,23 +40,6 @@ int xg_open_file(const char *what, const char *path, uint64_t *size, GError **er
 	return -1;
 }
 
-static bool read_all(int fd, uint8_t *data, size_t len)
-{
-	while (len) {
-		ssize_t n = read(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			errno = n ? errno : ENODATA;
-			return false;
-		}
-		data += n;
-		len -= n;
-	}
-	return true;
-}
-
 bool xg_read_file(
 	const char *what, const char *path, size_t limit, struct xg_blob *out, GError **error)
 {
@@ -80,7 +64,7 @@ bool xg_read_file(
 		goto out;
 	}
 	out->len = out->reserved = size;
-	ok = read_all(fd, out->data, size);
+	ok = fd_read_all(fd, out->data, size);
 	if (!ok)
 		g_set_error(
 			error, XG_ERROR, XG_ERROR_FILE, "%s %s: %s", what, path, g_strerror(errno));

@@ -1,9 +1,9 @@
 /* Kernels: what their notes for Xen say (public/elfnote.h), and whether we can do what they ask. */
 #include <string.h>
+#include <xen/kernel-formats.h>
 
 #include "private.h"
 #include "public/elfnote.h"
-#include "public/features.h"
 
 /*
  * Where a kernel of either width must leave room for the hypervisor: [start, end) of the address
@@ -11,34 +11,6 @@
  */
 #define HYPERVISOR_START UINT64_C(0xffff800000000000)
 #define HYPERVISOR_END   UINT64_C(0xffff880000000000)
-
-/* Names in FEATURES strings, by XENFEAT_* number. */
-static const char *const feature_names[] = {
-	[XENFEAT_writable_page_tables] = "writable_page_tables",
-	[XENFEAT_writable_descriptor_tables] = "writable_descriptor_tables",
-	[XENFEAT_auto_translated_physmap] = "auto_translated_physmap",
-	[XENFEAT_supervisor_mode_kernel] = "supervisor_mode_kernel",
-	[XENFEAT_pae_pgdir_above_4gb] = "pae_pgdir_above_4gb",
-	[XENFEAT_mmu_pt_update_preserve_ad] = "mmu_pt_update_preserve_ad",
-	[XENFEAT_highmem_assist] = "highmem_assist",
-	[XENFEAT_gnttab_map_avail_bits] = "gnttab_map_avail_bits",
-	[XENFEAT_hvm_callback_vector] = "hvm_callback_vector",
-	[XENFEAT_hvm_safe_pvclock] = "hvm_safe_pvclock",
-	[XENFEAT_hvm_pirqs] = "hvm_pirqs",
-	[XENFEAT_dom0] = "dom0",
-	[XENFEAT_memory_op_vnode_supported] = "memory_op_vnode_supported",
-	[XENFEAT_linux_rsdp_unrestricted] = "linux_rsdp_unrestricted",
-};
-
-/*
- * What a paravirtual domain may insist on. Linux insists on writable page tables, although it asks
- * for them by vm_assist and works without: the hypervisor emulates stores to page tables, which is
- * what it needs.
- */
-#define FEATURES_OFFERED                                                                           \
-	(1U << XENFEAT_writable_page_tables | 1U << XENFEAT_pae_pgdir_above_4gb |                  \
-		1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |           \
-		1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported)
 
 /* Copies a string of at most @len bytes that may lack its end, cutting it to fit. */
 static void set_string(char *dst, size_t size, const char *src, size_t len)
@@ -219,7 +191,7 @@ static bool check_features(const struct xg_kernel *kernel, const char *wanted, G
 
 		if (nr >= 0)
 			supported |= 1U << nr;
-		if (required && (nr < 0 || !(FEATURES_OFFERED & 1U << nr)))
+		if (required && (nr < 0 || !(PV_FEATURES_OFFERED & 1U << nr)))
 			return refuse(error,
 				"the kernel needs feature %s, which paravirtual domains do not "
 				"have",
@@ -230,7 +202,7 @@ static bool check_features(const struct xg_kernel *kernel, const char *wanted, G
 
 		if (nr < 0)
 			return refuse(error, "feature %s is not known", *name);
-		if (**name && !(FEATURES_OFFERED & 1U << nr))
+		if (**name && !(PV_FEATURES_OFFERED & 1U << nr))
 			return refuse(error, "feature %s is not one of paravirtual domains", *name);
 		if (**name && !(supported & 1U << nr))
 			return refuse(error, "the kernel does not support feature %s", *name);

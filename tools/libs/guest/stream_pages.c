@@ -15,6 +15,17 @@ static bool has_data(uint32_t type)
 	       type != XEN_DOMCTL_PFINFO_XTAB;
 }
 
+/* A page that was sent, and that the domain has given up since. */
+static bool give_up(struct restorer *r, uint64_t pfn, GError **error)
+{
+	if (xc_domain_release(r->xc, r->s.domid, 1, &r->p2m.mfn[pfn]) != 1)
+		return xg_stream_refused(r->s.domid, "a page cannot be given up", error);
+	r->p2m.mfn[pfn] = 0;
+	r->type[pfn] = 0;
+	r->nr_pages--;
+	return true;
+}
+
 /* Frames for those of the batch that have none. */
 static bool populate(struct restorer *r, const struct page_batch *b, GError **error)
 {
@@ -26,6 +37,9 @@ static bool populate(struct restorer *r, const struct page_batch *b, GError **er
 	for (unsigned i = 0; i < b->nr; i++) {
 		uint64_t pfn = b->entry[i] & STREAM_PFN_MASK;
 
+		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB && r->p2m.mfn[pfn] &&
+			!give_up(r, pfn, error))
+			return false;
 		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB || r->p2m.mfn[pfn])
 			continue;
 		pfns[nr] = pfn;
@@ -103,7 +117,7 @@ static bool fill(struct restorer *r, struct page_batch *b, uint8_t *pages, GErro
 			memset(pages + slot * XC_PAGE_SIZE, 0, XC_PAGE_SIZE);
 		slot++;
 	}
-	return xg_stream_readv(&r->s, b->iov, nr, error);
+	return xg_stream_read_pages(&r->s, b->iov, nr, error);
 }
 
 static bool load(struct restorer *r, struct page_batch *b, GError **error)

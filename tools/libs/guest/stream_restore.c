@@ -72,14 +72,18 @@ static bool take_p2m(struct restorer *r, uint32_t type, void *body, size_t len, 
 	uint64_t max_pfn = (uint64_t)head->end_pfn + 1;
 	uint64_t pages = (max_pfn + P2M_PER_PAGE - 1) / P2M_PER_PAGE;
 
-	if (r->p2m.mfn)
+	/* The list of a domain that runs may move; the last time counts. */
+	if (r->p2m.mfn && max_pfn != r->p2m.max_pfn)
 		return xg_stream_bad(error, "X86_PV_P2M_FRAMES is there twice");
 	if (head->start_pfn || len != sizeof(*head) + pages * sizeof(uint64_t))
 		return xg_stream_bad(error, "X86_PV_P2M_FRAMES of pages %u to %u has %zu bytes",
 			head->start_pfn, head->end_pfn, len);
+	g_free(r->p2m.frames);
+	r->p2m.frames = g_memdup2(head + 1, pages * sizeof(uint64_t));
+	if (r->p2m.mfn)
+		return true;
 	r->p2m.max_pfn = max_pfn;
 	r->p2m.nr_frames = pages;
-	r->p2m.frames = g_memdup2(head + 1, pages * sizeof(uint64_t));
 	r->p2m.mfn = g_try_new0(xen_pfn_t, max_pfn);
 	r->type = g_try_new0(uint8_t, max_pfn);
 	errno = ENOMEM;

@@ -7,16 +7,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "stream.h"
-
-struct saver {
-	struct stream s;
-	xc_interface *xc;
-	const struct xg_save_config *config;
-	struct xen_domctl_getdomaininfo info;
-	shared_info_t *shared; /* a copy, one page */
-	struct stream_p2m p2m;
-};
+#include "stream_save.h"
 
 /* ---- Before the pages ---- */
 
@@ -26,26 +17,33 @@ static bool unfit(struct saver *v, const char *why, GError **error)
 	return false;
 }
 
-static bool check_domain(struct saver *v, GError **error)
+bool xg_saver_look(struct saver *v, GError **error)
 {
 	unsigned width;
 
-	if (v->config->suspend && !v->config->suspend(v->config->suspend_data, error))
-		return false;
 	if (xc_domain_getinfo(v->xc, v->s.domid, &v->info))
 		return xg_stream_refused(v->s.domid, "it cannot be looked at", error);
 	if (v->info.flags & XEN_DOMINF_hvm_guest)
 		return unfit(v, "it is not a paravirtual one", error);
-	if (!(v->info.flags & XEN_DOMINF_shutdown) ||
-		(v->info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) !=
-			SHUTDOWN_suspend)
-		return unfit(v, "it is not suspended", error);
 	if (xc_domain_get_address_size(v->xc, v->s.domid, &width))
 		return xg_stream_refused(v->s.domid, "its width is not known", error);
 	return width == 64 || unfit(v, "it is not a 64-bit one", error);
 }
 
-static bool read_shared(struct saver *v, GError **error)
+bool xg_saver_check(struct saver *v, GError **error)
+{
+	if (v->config->suspend && !v->config->suspend(v->config->suspend_data, error))
+		return false;
+	if (!xg_saver_look(v, error))
+		return false;
+	if (!(v->info.flags & XEN_DOMINF_shutdown) ||
+		(v->info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) !=
+			SHUTDOWN_suspend)
+		return unfit(v, "it is not suspended", error);
+	return true;
+}
+
+bool xg_saver_read_shared(struct saver *v, GError **error)
 {
 	xen_pfn_t mfn = v->info.shared_info_frame;
 	void *page = xenforeignmemory_map(xc_foreign(v->xc), v->s.domid, PROT_READ, 1, &mfn, NULL);
@@ -57,7 +55,7 @@ static bool read_shared(struct saver *v, GError **error)
 	return xg_p2m_read(&v->p2m, v->xc, v->s.domid, v->shared, error);
 }
 
-static bool put_headers(struct saver *v, GError **error)
+bool xg_saver_put_headers(struct saver *v, GError **error)
 {
 	int xen = xc_version(v->xc, XENVER_version, NULL, 0);
 	struct stream_image_header image = {
@@ -78,7 +76,7 @@ static bool put_headers(struct saver *v, GError **error)
 	       xg_stream_put(&v->s, STREAM_X86_PV_INFO, &info, sizeof(info), NULL, 0, error);
 }
 
-static bool put_policy(struct saver *v, GError **error)
+bool xg_saver_put_policy(struct saver *v, GError **error)
 {
 	uint32_t nr_leaves = 0, nr_msrs = 0;
 	xen_cpuid_leaf_t *leaves;
@@ -92,16 +90,17 @@ static bool put_policy(struct saver *v, GError **error)
 	if (xc_get_domain_cpu_policy(v->xc, v->s.domid, leaves, &nr_leaves, msrs, &nr_msrs))
 		xg_stream_refused(v->s.domid, "its kind of CPU is not known", error);
 	else
-		ok = xg_stream_put(&v->s, STREAM_X86_CPUID_POLICY, NULL, 0, leaves,
-			     nr_leaves * sizeof(*leaves), error) &&
-		     xg_stream_put(&v->s, STREAM_X86_MSR_POLICY, NULL, 0, msrs,
-			     nr_msrs * sizeof(*msrs), error);
+		/* There is no such thing as an empty record of these. */
+		ok = (!nr_leaves || xg_stream_put(&v->s, STREAM_X86_CPUID_POLICY, NULL, 0, leaves,
+					    nr_leaves * sizeof(*leaves), error)) &&
+		     (!nr_msrs || xg_stream_put(&v->s, STREAM_X86_MSR_POLICY, NULL, 0, msrs,
+					  nr_msrs * sizeof(*msrs), error));
 	g_free(leaves);
 	g_free(msrs);
 	return ok && xg_stream_put(&v->s, STREAM_STATIC_DATA_END, NULL, 0, NULL, 0, error);
 }
 
-static bool put_p2m_frames(struct saver *v, GError **error)
+bool xg_saver_put_p2m(struct saver *v, GError **error)
 {
 	struct stream_p2m_frames head = { .end_pfn = v->p2m.max_pfn - 1 };
 
@@ -189,7 +188,7 @@ static bool put_batch(
 		}
 		b->iov[3 + i] = (struct iovec){ page, XC_PAGE_SIZE };
 	}
-	return xg_stream_writev(&v->s, b->iov, 3 + b->nr_data, error);
+	return xg_stream_write_pages(&v->s, b->iov, 3 + b->nr_data, error);
 }
 
 static bool save_batch(struct saver *v, struct batch *b, uint64_t *copies, GError **error)
@@ -231,7 +230,7 @@ static bool put_pages(struct saver *v, GError **error)
 
 /* ---- After the pages ---- */
 
-static bool put_time_and_shared(struct saver *v, GError **error)
+bool xg_saver_put_time(struct saver *v, GError **error)
 {
 	struct xen_domctl_tsc_info tsc;
 	struct stream_tsc_info record;
@@ -249,7 +248,7 @@ static bool put_time_and_shared(struct saver *v, GError **error)
 	       xg_stream_put(&v->s, STREAM_SHARED_INFO, NULL, 0, v->shared, XC_PAGE_SIZE, error);
 }
 
-static bool put_vcpus(struct saver *v, GError **error)
+bool xg_saver_put_vcpus(struct saver *v, GError **error)
 {
 	for (unsigned id = 0; id <= v->info.max_vcpu_id; id++) {
 		struct xen_domctl_getvcpuinfo info;
@@ -263,21 +262,22 @@ static bool put_vcpus(struct saver *v, GError **error)
 }
 
 static bool (*const steps[])(struct saver *v, GError **error) = {
-	check_domain,
-	read_shared,
-	put_headers,
-	put_policy,
-	put_p2m_frames,
+	xg_saver_check,
+	xg_saver_read_shared,
+	xg_saver_put_headers,
+	xg_saver_put_policy,
+	xg_saver_put_p2m,
 	put_pages,
-	put_time_and_shared,
-	put_vcpus,
+	xg_saver_put_time,
+	xg_saver_put_vcpus,
 };
 
-bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, GError **error)
+void xg_saver_begin(struct saver *v, xc_interface *xc, int fd, const struct xg_save_config *config)
 {
-	struct saver v = {
+	*v = (struct saver){
 		.s = {
 			.fd = fd,
+			.skips = xg_stream_may_skip(fd),
 			.domid = config->domid,
 			.cancellable = config->cancellable,
 			.progress = config->progress,
@@ -286,12 +286,23 @@ bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, G
 		.xc = xc,
 		.config = config,
 	};
+}
+
+void xg_saver_end(struct saver *v)
+{
+	xg_p2m_free(&v->p2m);
+	g_free(v->shared);
+}
+
+bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, GError **error)
+{
+	struct saver v;
 	bool ok = true;
 
+	xg_saver_begin(&v, xc, fd, config);
 	for (size_t i = 0; i < G_N_ELEMENTS(steps) && ok; i++)
 		ok = steps[i](&v, error);
-	xg_p2m_free(&v.p2m);
-	g_free(v.shared);
+	xg_saver_end(&v);
 	return ok;
 }
 

@@ -9,6 +9,7 @@
 #include <lzma.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <xen/kernel-formats.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -16,16 +17,6 @@
 
 /* More than any kernel has, and little enough to reserve. */
 #define UNPACKED_MAX (1UL << 30)
-
-/* Offsets of the bzImage setup header in the file. */
-#define SETUP_SECTS     0x1f1 /* u8 */
-#define SETUP_MAGIC     0x202 /* "HdrS" */
-#define SETUP_VERSION   0x206 /* u16 */
-#define SETUP_PAYLOAD   0x248 /* u32, from the end of the setup sectors */
-#define SETUP_PAYLEN    0x24c /* u32 */
-#define SETUP_MIN_SIZE  0x250
-#define SECTOR          512
-#define VERSION_PAYLOAD 0x208 /* first version with the payload's place */
 
 #define LZ4_MAGIC 0x184c2102
 #define LZ4_BLOCK (8 << 20)

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "fdio.h"
 #include "private.h"
 
 #define TRIES    50 /* to find a daemon that is being restarted */
@@ -160,30 +161,12 @@ int xs_fileno(struct xs_handle *h)
 	return h->poll_fd;
 }
 
-static bool read_all(int fd, void *data, size_t len)
-{
-	while (len) {
-		ssize_t done = read(fd, data, len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			if (!done)
-				errno = EIO;
-			return false;
-		}
-		data = (char *)data + done;
-		len -= done;
-	}
-	return true;
-}
-
 static struct message *read_message(int fd)
 {
 	struct xsd_sockmsg head;
 	struct message *message;
 
-	if (!read_all(fd, &head, sizeof(head)))
+	if (!fd_read_all(fd, &head, sizeof(head)))
 		return NULL;
 	if (head.len > XENSTORE_PAYLOAD_MAX) {
 		errno = EIO;
@@ -195,7 +178,7 @@ static struct message *read_message(int fd)
 	message->next = NULL;
 	message->head = head;
 	message->data[head.len] = 0;
-	if (read_all(fd, message->data, head.len))
+	if (fd_read_all(fd, message->data, head.len))
 		return message;
 	free(message);
 	return NULL;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <ctype.h>
 
+#include "fdio.h"
 #include "xenstore.h"
 
 const char *xs_daemon_rundir(void)
@@ -32,17 +33,7 @@ const char *xs_daemon_socket_ro(void)
 
 bool xs_write_all(int fd, const void *data, unsigned int len)
 {
-	while (len) {
-		ssize_t done = write(fd, data, len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		data = (const char *)data + done;
-		len -= done;
-	}
-	return true;
+	return fd_write_all(fd, data, len);
 }
 
 unsigned int xs_count_strings(const char *strings, unsigned int len)

@@ -148,10 +148,15 @@ static char *find_user(const char *class, const struct disk *disk, const struct 
 {
 	g_autofree char *base = g_strdup_printf("/local/domain/0/backend/%s", class);
 	g_auto(GStrv) guests = store_list("%s", base);
+	int own_domid = -1;
 
+	sscanf(own_back, "/local/domain/%*u/backend/%*[^/]/%d", &own_domid);
 	for (char **guest = guests; guest && *guest; guest++) {
 		g_auto(GStrv) ids = store_list("%s/%s", base, *guest);
 
+		/* A guest that moves within this host no longer writes when the new one does. */
+		if (domain_moves_to(atoi(*guest), own_domid))
+			continue;
 		for (char **id = ids; id && *id; id++) {
 			g_autofree char *back = g_strdup_printf("%s/%s/%s", base, *guest, *id);
 

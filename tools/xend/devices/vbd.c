@@ -175,6 +175,7 @@ const struct device_class vbd_class = {
 	.name = "vbd",
 	.front = "vbd",
 	.back = "vbd",
+	.in_kernel = true,
 	.parse = vbd_parse,
 	.plug = vbd_plug,
 	.connect = vbd_connect,

@@ -276,6 +276,7 @@ const struct device_class vif_class = {
 	.name = "vif",
 	.front = "vif",
 	.back = "vif",
+	.in_kernel = true,
 	.parse = vif_parse,
 	.plug = vif_plug,
 	.connect = vif_connect,

@@ -41,6 +41,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *cfg)
 	int rc = -ENOMEM;
 
 	spin_lock_init(&d->arch.mm_lock, LOCK_RANK_MM);
+	shadow_domain_init(d);
 	if (is_idle_domain(d) || d->domain_id >= DOMID_FIRST_RESERVED)
 		return 0;
 	d->arch.perdomain_l3 = alloc_xenheap_page();
@@ -298,18 +299,27 @@ void write_ptbase(struct vcpu *v)
 	tlb_load_cr3(cr3);
 }
 
+void pv_load_roots(struct vcpu *v)
+{
+	u64 kernel = v->arch.cr3_kernel, user = v->arch.cr3_user;
+
+	if (unlikely(v->domain->arch.paging.shadowed || v->arch.shadow_kernel))
+		shadow_set_roots(v, &kernel, &user);
+	v->arch.load_kernel = kernel | (use_pcid ? CR3_NOFLUSH | PCID_KERNEL : 0);
+	v->arch.load_user = user ? user | (use_pcid ? CR3_NOFLUSH | PCID_USER : 0) : 0;
+}
+
 void pv_set_roots(struct vcpu *v, u64 kernel, u64 user)
 {
 	v->arch.cr3_kernel = kernel;
 	v->arch.cr3_user = user;
-	v->arch.load_kernel = kernel | (use_pcid ? CR3_NOFLUSH | PCID_KERNEL : 0);
-	v->arch.load_user = user ? user | (use_pcid ? CR3_NOFLUSH | PCID_USER : 0) : 0;
 	/* Applications do not get to see the M2P, unless they share the kernel's root; the kernel's may
 	 * have been theirs before. */
 	if (user)
 		((pte_t *)maddr_to_virt(user))[L4_SLOT_MPT] = 0;
 	if (kernel)
 		((pte_t *)maddr_to_virt(kernel))[L4_SLOT_MPT] = idle_l4[L4_SLOT_MPT];
+	pv_load_roots(v);
 }
 
 static void load_state(struct vcpu *v)
@@ -468,6 +478,9 @@ int domain_relinquish_resources(struct domain *d)
 	int rc;
 
 	pirq_release_domain(d);
+	rc = shadow_teardown(d);
+	if (rc)
+		return rc;
 	for_each_vcpu (d, v) {
 		rc = v->arch.retired ? finish_retired(v) : 0;
 		if (rc)

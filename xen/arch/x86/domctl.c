@@ -47,31 +47,6 @@ int domctl_address_size(struct domain *d, struct xen_domctl *op)
 
 /* --- Paging ----------------------------------------------------------------------------------- */
 
-/* PV guests use their own tables: nothing to switch off, no memory set aside, no log. */
-int domctl_shadow_op(struct domain *d, struct xen_domctl *op)
-{
-	struct xen_domctl_shadow_op *s = &op->u.shadow_op;
-
-	switch (s->op) {
-	case XEN_DOMCTL_SHADOW_OP_OFF:
-		return 0;
-	case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
-		s->mb = 0;
-		return 0;
-	case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
-		return s->mb ? -EOPNOTSUPP : 0;
-	case XEN_DOMCTL_SHADOW_OP_CLEAN:
-	case XEN_DOMCTL_SHADOW_OP_PEEK:
-		return -EINVAL; /* never enabled */
-	case XEN_DOMCTL_SHADOW_OP_ENABLE:
-	case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
-	case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
-	}
-}
-
 static unsigned long frame_type(struct domain *d, unsigned long gfn)
 {
 	static const unsigned int types[] = {

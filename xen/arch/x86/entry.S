@@ -224,6 +224,16 @@ END(sysenter_entry)
 
 /* --- Hypercalls -------------------------------------------------------------------------------- */
 
+	.macro LOAD_CALLER /* with a return address on the stack */
+	mov UREGS_rdi + 8(%rsp), %rdi
+	mov UREGS_rsi + 8(%rsp), %rsi
+	mov UREGS_rdx + 8(%rsp), %rdx
+	mov UREGS_rax + 8(%rsp), %rax
+	mov UREGS_r8 + 8(%rsp), %r8
+	mov UREGS_r9 + 8(%rsp), %r9
+	mov UREGS_r10 + 8(%rsp), %r10
+	.endm
+
 /* rax = number, arguments in rdi rsi rdx r10 r8 r9. rsp = guest_regs, rcx = current. */
 hypercall_entry:
 	cmp $HYPERCALL_IRET, %rax
@@ -264,26 +274,14 @@ hypercall_exit:
 	mov UREGS_rip + 8(%rsp), %rcx
 	test %rcx, %rcx /* lower half: could be one byte too high for sysret */
 	jns hypercall_exit_iret
-	mov UREGS_rdi + 8(%rsp), %rdi
-	mov UREGS_rsi + 8(%rsp), %rsi
-	mov UREGS_rdx + 8(%rsp), %rdx
-	mov UREGS_rax + 8(%rsp), %rax
-	mov UREGS_r8 + 8(%rsp), %r8
-	mov UREGS_r9 + 8(%rsp), %r9
-	mov UREGS_r10 + 8(%rsp), %r10
+	LOAD_CALLER
 	mov UREGS_eflags + 8(%rsp), %r11
 	mov UREGS_rsp + 8(%rsp), %rsp
 	sysretq
 
 hypercall_traced:
 	call trace_hypercall
-	mov UREGS_rdi + 8(%rsp), %rdi
-	mov UREGS_rsi + 8(%rsp), %rsi
-	mov UREGS_rdx + 8(%rsp), %rdx
-	mov UREGS_rax + 8(%rsp), %rax
-	mov UREGS_r8 + 8(%rsp), %r8
-	mov UREGS_r9 + 8(%rsp), %r9
-	mov UREGS_r10 + 8(%rsp), %r10
+	LOAD_CALLER
 	jmp hypercall_call
 
 hypercall_bad:

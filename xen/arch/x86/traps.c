@@ -234,16 +234,19 @@ static bool perdomain_fault(struct cpu_user_regs *regs, unsigned long addr)
 void do_page_fault(struct cpu_user_regs *regs)
 {
 	unsigned long addr = read_cr2();
-	u32 ec = regs->error_code;
+	u32 ec;
 
 	if (unlikely(addr - PERDOMAIN_START < XEN_VIRT_START - PERDOMAIN_START) &&
 		perdomain_fault(regs, addr))
+		return;
+	if (unlikely(READ_ONCE(shadowed_domains)) && shadow_fault(regs, addr))
 		return;
 	if (unlikely(!guest_mode(regs))) {
 		if (!fixup_exception(regs))
 			fatal_trap(regs);
 		return;
 	}
+	ec = regs->error_code;
 	/* A write to a read-only page by the kernel: perhaps to one of its page tables. */
 	if ((ec & (PFEC_present | PFEC_write | PFEC_rsvd | PFEC_insn)) ==
 			(PFEC_present | PFEC_write) &&

@@ -6,6 +6,7 @@
 #include <xen/cpumask.h>
 #include <xen/spinlock.h>
 #include <asm/page.h>
+#include <asm/shadow.h>
 
 struct page_info;
 struct xsave_area;
@@ -23,6 +24,7 @@ struct arch_vcpu {
 	unsigned long event_entry, failsafe_entry;
 	u64 cr3_kernel, cr3_user; /* addresses of the roots; cr3_user 0 = none */
 	u64 load_kernel, load_user; /* what CR3 is loaded with for them: pv_set_roots() */
+	struct page_info *shadow_kernel, *shadow_user; /* shadows of the roots; NULL = none */
 	struct page_info *retired; /* a table on its way out: mm/validate.c */
 	struct trap_info *trap_table; /* [256] */
 
@@ -47,6 +49,7 @@ struct arch_vcpu {
 
 struct arch_domain {
 	spinlock_t mm_lock;      /* page tables and page types */
+	struct paging_domain paging;
 	pte_t *perdomain_l3;     /* slot 260 of all its address spaces */
 	struct rangeset *ioport_caps;
 	unsigned long pirq_eoi_map_mfn;

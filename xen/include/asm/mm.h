@@ -14,9 +14,23 @@ struct vcpu;
 /* --- Machine to physical ---------------------------------------------------------------------- */
 
 void set_gpfn_from_mfn(unsigned long mfn, unsigned long pfn);
+unsigned long get_gpfn_from_mfn(unsigned long mfn);
 #define INVALID_M2P_ENTRY (~0UL)
 /* First of the 512 contiguous frames behind the n-th 2 MiB of the table; 0 = a hole. */
 unsigned long m2p_extent_mfn(unsigned int n);
+
+/* --- Log of changed pages -------------------------------------------------------------------------- */
+
+/* Domains that run on shadow tables, with or without a log: mm/shadow.c. */
+extern unsigned int shadowed_domains;
+/* The frame's owner has, or may have, a log: note that the frame has changed. */
+void paging_mark_dirty(const struct page_info *pg);
+/* After every change of a guest's frame other than through its own page tables. Not in interrupts. */
+static always_inline void mark_page_dirty(const struct page_info *pg)
+{
+	if (unlikely(READ_ONCE(shadowed_domains)))
+		paging_mark_dirty(pg);
+}
 
 /* --- TLB --------------------------------------------------------------------------------------- */
 

@@ -10,6 +10,8 @@ struct vcpu;
 
 /* Software bit of an L1 entry that a grant mapping made: the grant table holds its references. */
 #define _PAGE_GRANT (1UL << 52)
+/* The same of a writable one that maps another domain's frame, which counts these: mm/foreign.c. */
+#define _PAGE_FOREIGN (1UL << 53)
 
 /*
  * Check the contents of a page about to be used as `type` and take the references of its entries.
@@ -43,14 +45,29 @@ void put_l1_target(pte_t e);
 /* The rest of get_l1_ref() when a page that has its general reference is no writable page yet. */
 int get_l1_writable_slow(struct page_info *pg);
 /* What of a guest's entry is kept, and what the hypervisor adds. */
-static always_inline pte_t adjust_l1e(pte_t e)
+static always_inline pte_t guest_l1_entry(pte_t e)
 {
-	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER : e;
+	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT | _PAGE_FOREIGN)) | _PAGE_USER : e;
 }
+/*
+ * As mod_l1_entry() of asm/l1.h, where the frame's owner is not the table's. -EINVAL also when there are
+ * too many such entries of the frame.
+ */
+int mod_foreign_l1_entry(pte_t *p, pte_t new, bool preserve_ad, struct domain *owner);
+/* A writable entry of that kind is gone; the frame's references are still held. */
+void put_foreign_entry(struct page_info *pg);
 
 /* Replace one entry of a validated table of level 2 to 4. -EINVAL ... with the old entry unchanged.
  * L1 entries: asm/l1.h. */
 int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, struct domain *d);
+
+/* After every change of an entry of a validated table, before the old entry's references go. mm_lock held. */
+void shadow_entry_changed(pte_t *p);
+static always_inline void entry_changed(pte_t *p)
+{
+	if (unlikely(READ_ONCE(shadowed_domains)))
+		shadow_entry_changed(p);
+}
 
 /* The L1 entry for va in the current address space; NULL when a table is missing. mm_lock held. */
 pte_t *guest_l1e(unsigned long va);
@@ -74,6 +91,8 @@ void write_ptbase(struct vcpu *v);
 
 /* Note the roots (machine addresses; user 0 = none) that v runs on from its next load of CR3. mm_lock held, or v is new. */
 void pv_set_roots(struct vcpu *v, u64 kernel, u64 user);
+/* Whether v runs on them or on their shadows has changed. mm_lock held; v does not run. */
+void pv_load_roots(struct vcpu *v);
 /* The descriptors of a GDT or LDT page are harmless (their privilege is raised in place). */
 int validate_segdesc_page(struct page_info *pg);
 bool check_descriptor(u64 *desc);

@@ -45,6 +45,8 @@ void evtchn_move_pirqs(struct vcpu *v);
 /* v->vcpu_info has been pointed elsewhere (VCPUOP_register_vcpu_info): events raised meanwhile are
  * announced again there. Either ABI. */
 void evtchn_2l_vcpu_info_moved(struct vcpu *v);
+/* Mark the guest's pages that events are noted in: mark_page_dirty(). */
+void evtchn_fifo_mark_dirty(struct domain *d);
 /* For SCHEDOP_poll: is the port pending? False for a bad port (-EINVAL through *bad). */
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port, bool *bad);
 /* The port went pending: raise v's upcall flag and make it look. Arch-neutral. */

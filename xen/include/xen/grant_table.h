@@ -25,6 +25,8 @@ int gnttab_map_frame(struct domain *d, unsigned long idx, mfn_t *mfn);
 /* XENMEM_acquire_resource: frames [frame, frame + nr) of the shared (id 0) or status (id 1) table. */
 int gnttab_get_resource(struct domain *d, unsigned int id, unsigned int frame, unsigned int nr, mfn_t *mfns);
 unsigned int gnttab_resource_max_frames(struct domain *d, unsigned int id);
+/* Mark the frames that others may write to by grants of d's: mark_page_dirty(). */
+void gnttab_mark_dirty(struct domain *d);
 void gnttab_dump(unsigned char key); /* debug key 'g' */
 
 /* --- Arch: mm/grant.c (current domain is the mapper) -------------------------------------------------- */

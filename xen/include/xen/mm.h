@@ -37,12 +37,20 @@ struct domain;
  */
 struct page_info {
 	u64 count_info; /* PGC_*: references that keep the frame allocated */
-	u64 type_info;  /* PGT_*: references that keep its present type */
+	union {
+		u64 type_info; /* PGT_*: references that keep its present type */
+		struct {
+			u32 guest;     /* frame of the table that it stands for */
+			u16 users;     /* roots of vCPUs */
+			u8 level, generation;
+		} shadow; /* shadow page table: mm/shadow.c */
+	};
 	u32 next, prev; /* links of a page list: frame numbers, 0 = end */
 	u32 owner;      /* frame number of the owner's struct domain; 0 = none */
 	union {
 		u32 tlb_stamp;    /* type count 0: when the last typed use ended; free: tlb_clock() then */
 		u16 nr_validated; /* page table, PGT_partial: entries done so far */
+		u32 shadow_mfn;   /* page table, PGT_shadowed: its shadow */
 	};
 };
 
@@ -54,6 +62,10 @@ struct page_info {
 #define PGC_free       (1ULL << 60) /* in the page allocator: heads a free block of PGC_order */
 #define PGC_need_scrub (1ULL << 59) /* free, may hold a former owner's data and be in a TLB */
 #define PGC_relinquished (1ULL << 58) /* its owner died, and nothing of ours holds it any more */
+#define PGC_foreign_noted (1ULL << 57) /* in its owner's list of such pages: mm/foreign.c */
+/* Writable entries that other domains have of it. */
+#define PGC_foreign_one  (1ULL << 32)
+#define PGC_foreign_mask (0xfffffULL << 32)
 #define PGC_order_shift 32           /* free: log2 of the block's pages, or PGC_order_cached */
 #define PGC_order_mask  (63ULL << PGC_order_shift)
 #define PGC_order_cached 63u         /* in a CPU's cache of single pages */
@@ -71,6 +83,7 @@ struct page_info {
 #define PGT_pinned     (1ULL << 60) /* the guest holds the type by MMUEXT_PIN_* */
 #define PGT_validated  (1ULL << 59) /* the contents have been checked */
 #define PGT_partial    (1ULL << 58) /* validation was interrupted after nr_validated entries */
+#define PGT_shadowed   (1ULL << 57) /* validated table with a shadow; by the owner's paging lock */
 
 #ifdef XEN_UNIT_TEST
 extern struct page_info *const frame_table;

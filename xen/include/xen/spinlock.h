@@ -39,6 +39,7 @@ enum lock_rank {
 	LOCK_RANK_RUNQ2,        /* a second one, taken in order of CPU number */
 	LOCK_RANK_TIMER,        /* one CPU's timer heap */
 	LOCK_RANK_TIME,         /* platform timer, wall clock */
+	LOCK_RANK_PAGING,       /* a domain's shadow page tables and its log of changed pages */
 	LOCK_RANK_CALL,         /* on_selected_cpus() */
 	LOCK_RANK_FLUSH,        /* TLB shoot-down */
 	LOCK_RANK_LEAF,         /* anything that calls nothing */

@@ -51,6 +51,7 @@ int create_grant_host_mapping(u64 host_addr, mfn_t mfn, u32 flags, bool io_memor
 	if (p) {
 		old = *p;
 		WRITE_ONCE(*p, grant_pte(mfn, flags));
+		entry_changed(p);
 		put_l1_target(old);
 	}
 	spin_unlock(&d->arch.mm_lock);
@@ -76,8 +77,10 @@ int replace_grant_host_mapping(u64 host_addr, mfn_t mfn, u64 new_addr, u32 flags
 			goto out;
 		new = *from;
 		WRITE_ONCE(*from, 0);
+		entry_changed(from);
 	}
 	WRITE_ONCE(*p, new);
+	entry_changed(p);
 	rc = GNTST_okay;
 out:
 	spin_unlock(&d->arch.mm_lock);

@@ -39,6 +39,7 @@ static int pin(struct mmuext_op *op, struct domain *d)
 		put_page_and_type(pg);
 		return -EINVAL;
 	}
+	mark_page_dirty(pg); /* the pin is part of what a copy of the page needs */
 	return 0;
 }
 
@@ -60,6 +61,7 @@ static int unpin(struct mmuext_op *op, struct domain *d)
 		return -EINVAL;
 	}
 	put_page_and_type(pg);
+	mark_page_dirty(pg);
 	put_page(pg);
 	return 0;
 }
@@ -195,6 +197,7 @@ static int clear_page(struct mmuext_op *op, struct domain *d)
 	if (rc)
 		return rc;
 	memset(page_to_virt(pg), 0, PAGE_SIZE);
+	mark_page_dirty(pg);
 	put_page_and_type(pg);
 	return 0;
 }
@@ -210,6 +213,7 @@ static int copy_page(struct mmuext_op *op, struct domain *d)
 		rc = get_page_and_type(dst, d, PGT_writable);
 	if (!rc) {
 		memcpy(page_to_virt(dst), page_to_virt(src), PAGE_SIZE);
+		mark_page_dirty(dst);
 		put_page_and_type(dst);
 	}
 	put_page(src);

@@ -178,6 +178,15 @@ void set_gpfn_from_mfn(unsigned long mfn, unsigned long pfn)
 	unsigned long *extent = mfn_to_virt(m2p_extent_mfn(mfn / M2P_EXTENT_FRAMES));
 
 	extent[mfn % M2P_EXTENT_FRAMES] = pfn;
+	mark_page_dirty(mfn_to_page(_mfn(mfn)));
+}
+
+/* Whatever root is loaded: an application's has no M2P. */
+unsigned long get_gpfn_from_mfn(unsigned long mfn)
+{
+	const unsigned long *extent = mfn_to_virt(m2p_extent_mfn(mfn / M2P_EXTENT_FRAMES));
+
+	return READ_ONCE(extent[mfn % M2P_EXTENT_FRAMES]);
 }
 
 static void __init build_m2p_extent(unsigned int n)

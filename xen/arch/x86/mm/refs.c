@@ -126,10 +126,15 @@ void put_page_type(struct page_info *pg)
 			if (is_table_type(x) && (x & PGT_validated)) {
 				/* Last use as a table: give up what its entries hold. The count stays 1
 				 * meanwhile, so nobody can retype it. */
+				if (unlikely(x & PGT_shadowed)) {
+					shadow_drop(pg);
+					x &= ~PGT_shadowed;
+				}
 				seen = cmpxchg(&pg->type_info, x, x & ~PGT_validated);
 				if (seen != x)
 					continue;
 				devalidate_page(pg, x & PGT_type_mask, PT_ENTRIES);
+				mark_page_dirty(pg); /* a table no longer */
 				x &= ~PGT_validated;
 				nx = x - 1;
 			}

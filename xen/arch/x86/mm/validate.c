@@ -59,6 +59,8 @@ void put_l1_target(pte_t e)
 	pg = mfn_to_page(_mfn(pte_mfn(e)));
 	if (!(READ_ONCE(pg->count_info) & PGC_count_mask))
 		return;
+	if (e & _PAGE_FOREIGN)
+		put_foreign_entry(pg);
 	if (e & _PAGE_RW)
 		put_page_type(pg);
 	put_page(pg);
@@ -109,7 +111,7 @@ static int validate_l1(pte_t *t, struct domain *d)
 				put_l1_target(t[i]);
 			return rc;
 		}
-		t[i] = adjust_l1e(e);
+		t[i] = guest_l1_entry(e);
 	}
 	return 0;
 }
@@ -153,6 +155,7 @@ int validate_page(struct page_info *pg, u64 type)
 		rc = validate_table(pg, type >> 61, d);
 	if (rc)
 		return rc;
+	mark_page_dirty(pg); /* also because it is a table now */
 	if (pg->type_info & PGT_partial) {
 		/* The references that the interrupted state held. */
 		__atomic_and_fetch(&pg->type_info, ~PGT_partial, __ATOMIC_SEQ_CST);
@@ -214,6 +217,7 @@ int release_tree(struct page_info *pg)
 	if (level < 2 || level > 4)
 		return 0;
 	if ((pg->type_info & PGT_validated) && count == 1 && get_page(pg, page_get_owner(pg))) {
+		shadow_drop(pg);
 		pg->nr_validated = PT_ENTRIES;
 		__atomic_fetch_add(&pg->type_info, PGT_partial - PGT_validated + 1, __ATOMIC_SEQ_CST);
 	} else if (!(pg->type_info & PGT_partial) || count != 2) {
@@ -283,6 +287,7 @@ int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, s
 		if (!((old ^ new) & (PTE_ADDR_MASK | _PAGE_PRESENT)) &&
 			!(new & _PAGE_PSE)) {
 			write_pte(p, old, new, preserve_ad);
+			entry_changed(p);
 			return 0;
 		}
 		rc = get_table_target(new, level, d);
@@ -290,5 +295,6 @@ int mod_table_entry(pte_t *p, pte_t new, unsigned int level, bool preserve_ad, s
 			return rc;
 	}
 	write_pte(p, old, new, preserve_ad);
+	entry_changed(p);
 	return old & _PAGE_PRESENT ? retire_table(current, mfn_to_page(_mfn(pte_mfn(old)))) : 0;
 }

@@ -129,6 +129,7 @@ long do_update_descriptor(u64 pa, u64 desc)
 	rc = get_page_type(pg, type);
 	if (!rc) {
 		WRITE_ONCE(*(u64 *)maddr_to_virt(pa), desc);
+		mark_page_dirty(pg);
 		put_page_type(pg);
 	}
 	put_page(pg);

@@ -45,6 +45,7 @@ bool pv_write_hypercall_page(struct domain *d, unsigned long gfn)
 		return false;
 	}
 	pv_fill_hypercall_page(page_to_virt(pg));
+	mark_page_dirty(pg);
 	put_page_and_type(pg);
 	return true;
 }

@@ -1,0 +1,165 @@
+#include "relocation_record.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "log.h"
+#include "options.h"
+#include "sxp.h"
+
+static const char *const sides[] = { [MOVE_SOURCE] = "source", [MOVE_TARGET] = "target" };
+static const char *const phases[] = { [MOVE_SENDING] = "sending", [MOVE_ASKED] = "asked",
+	[MOVE_COMMITTED] = "committed", [MOVE_RUNNING] = "running" };
+
+/* The directory comes and goes with its files. */
+static GMutex lock;
+
+static char *directory_path(void)
+{
+	g_autofree char *states = option_text("xend-state-path");
+
+	return g_build_filename(states, "relocation", NULL);
+}
+
+static char *record_path(enum move_side side, const char *id)
+{
+	g_autofree char *directory = directory_path();
+
+	return g_strdup_printf("%s/%s.%s.sxp", directory, id, sides[side]);
+}
+
+bool move_write(const struct move_record *record, GError **error)
+{
+	g_autofree char *path = record_path(record->side, record->id), *text = NULL;
+	g_autofree char *directory = directory_path();
+	g_autoptr(GVariant) sxp = g_variant_ref_sink(sxp_list(sxp_atom("relocation"),
+		sxp_pair("phase", phases[record->phase]), sxp_pair("id", record->id),
+		sxp_pair("name", record->name), sxp_pair("uuid", record->uuid),
+		sxp_pair("host", record->host), sxp_pair_int("port", record->port),
+		sxp_pair_int("ssl", record->tls), sxp_pair_int("home", record->home), NULL));
+
+	GFileSetContentsFlags flags = G_FILE_SET_CONTENTS_CONSISTENT;
+	bool written;
+
+	/* If this machine dies, so does the domain here; but the other one may ask for ever. */
+	if (record->side == MOVE_TARGET)
+		flags |= G_FILE_SET_CONTENTS_DURABLE;
+	text = sxp_print_pretty(sxp);
+	g_mutex_lock(&lock);
+	g_mkdir_with_parents(directory, 0700);
+	written = g_file_set_contents_full(path, text, -1, flags, 0600, error);
+	g_mutex_unlock(&lock);
+	if (written)
+		return true;
+	g_prefix_error(error, "the move cannot be recorded: ");
+	return false;
+}
+
+void move_remove(const struct move_record *record)
+{
+	g_autofree char *path = record_path(record->side, record->id);
+	g_autofree char *directory = directory_path();
+
+	g_mutex_lock(&lock);
+	unlink(path);
+	/* The last one takes the directory along. */
+	rmdir(directory);
+	g_mutex_unlock(&lock);
+}
+
+static bool read_flag(GVariant *sxp, const char *name)
+{
+	g_autofree char *text = sxp_child_text(sxp, name);
+
+	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
+}
+
+static int phase_of(GVariant *sxp)
+{
+	g_autofree char *text = sxp_child_text(sxp, "phase");
+
+	for (unsigned int i = 0; text && i < G_N_ELEMENTS(phases); i++)
+		if (g_str_equal(phases[i], text))
+			return i;
+	return -1;
+}
+
+static struct move_record *read_record(enum move_side side, const char *path)
+{
+	g_autofree char *text = NULL, *port = NULL;
+	g_autoptr(GVariant) sxp = NULL;
+	g_autoptr(move_record_t) record = g_new0(struct move_record, 1);
+	gsize length;
+	int phase;
+
+	if (!g_file_get_contents(path, &text, &length, NULL))
+		return NULL;
+	sxp = sxp_parse(text, length, NULL);
+	if (sxp)
+		g_variant_take_ref(sxp);
+	phase = sxp ? phase_of(sxp) : -1;
+	record->side = side;
+	record->phase = phase;
+	record->id = sxp ? sxp_child_text(sxp, "id") : NULL;
+	record->name = sxp ? sxp_child_text(sxp, "name") : NULL;
+	record->uuid = sxp ? sxp_child_text(sxp, "uuid") : NULL;
+	record->host = sxp ? sxp_child_text(sxp, "host") : NULL;
+	if (phase < 0 || !record->id || !record->name || !record->uuid || !record->host) {
+		log_error("%s: this is no record of a move", path);
+		return NULL;
+	}
+	port = sxp_child_text(sxp, "port");
+	record->port = port ? g_ascii_strtoull(port, NULL, 10) : 0;
+	record->tls = read_flag(sxp, "ssl");
+	record->home = read_flag(sxp, "home");
+	return g_steal_pointer(&record);
+}
+
+struct move_record *move_find(enum move_side side, const char *id)
+{
+	g_autofree char *path = record_path(side, id);
+
+	return read_record(side, path);
+}
+
+GPtrArray *move_all(enum move_side side)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)move_free);
+	g_autofree char *directory = directory_path();
+	g_autofree char *suffix = g_strdup_printf(".%s.sxp", sides[side]);
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(directory, name, NULL);
+		struct move_record *record =
+			g_str_has_suffix(name, suffix) ? read_record(side, path) : NULL;
+
+		if (record)
+			g_ptr_array_add(all, record);
+	}
+	return all;
+}
+
+struct move_record *move_copy(const struct move_record *record)
+{
+	struct move_record *copy = g_memdup2(record, sizeof(*record));
+
+	copy->id = g_strdup(record->id);
+	copy->name = g_strdup(record->name);
+	copy->uuid = g_strdup(record->uuid);
+	copy->host = g_strdup(record->host);
+	return copy;
+}
+
+void move_free(struct move_record *record)
+{
+	if (!record)
+		return;
+	g_free(record->id);
+	g_free(record->name);
+	g_free(record->uuid);
+	g_free(record->host);
+	g_free(record);
+}
