@@ -39,7 +39,7 @@
 #define MAX_ROUNDS 30
 #define MAX_STOP   0.02
 /* How long, and how often, a target that is not heard of is asked, before it is done from time to time. */
-#define DOUBT_SECONDS 15
+#define DOUBT_SECONDS 5
 #define RETRY_SECONDS 3
 
 struct outgoing {

@@ -448,7 +448,9 @@ static struct domain *arrived(const struct move_record *record)
 
 	if (domain)
 		g_rec_mutex_lock(&domain->lock);
-	if (domain && (domain->gone || domain->domid == NO_DOMID))
+	/* Whoever had the lock may have given it its name. */
+	if (domain && (domain->gone || domain->domid == NO_DOMID ||
+			      !g_str_equal(domain->uuid, record->id)))
 		g_clear_pointer(&domain, domain_unlock_unref);
 	return domain;
 }
