@@ -1,4 +1,5 @@
-/* A guest that suspends itself, so that it can be saved or moved, and one that goes on where it was. */
+/* A guest that suspends itself, so that it can be saved or moved, and one that goes on where it
+ * was. */
 #include <unistd.h>
 #include <xenstream.h>
 
@@ -54,7 +55,9 @@ static bool wait_for(struct domain *domain, GError **error)
 	}
 	withdraw(domain);
 	return domain_is_suspended(domain) ||
-	       (fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name, SUSPEND_SECONDS), false);
+	       (fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name,
+			SUSPEND_SECONDS),
+		       false);
 }
 
 bool domain_suspend(struct domain *domain, GError **error)
@@ -64,7 +67,8 @@ bool domain_suspend(struct domain *domain, GError **error)
 	if (domain_is_suspended(domain))
 		return !domain->draft || state_save(domain);
 	if (host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_paused)
-		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name), false;
+		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name),
+		       false;
 	domain->suspending = true;
 	if (!state_save(domain))
 		return fail(error, "cannot write the state of the domain"), false;
