@@ -143,24 +143,12 @@ GVariant *op_domain(struct call *call, GError **error)
 	return domain ? domain_all_about(domain) : NULL;
 }
 
-/* Checks what can be checked before the domain exists; its devices get their numbers. */
-static bool check_devices(struct domain *domain, GError **error)
-{
-	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *device = domain->config->devices->pdata[i];
-
-		if (!device_check(domain, device->sxp, error))
-			return false;
-	}
-	return true;
-}
-
 static struct domain *add(GVariant *sxp, bool managed, GError **error)
 {
 	struct config *config = config_parse(sxp, error);
 	struct domain *domain = config ? domain_add(config, managed, error) : NULL;
 
-	if (domain && !check_devices(domain, error)) {
+	if (domain && !device_check_all(domain, error)) {
 		domain_remove(domain);
 		domain_unlock_unref(domain);
 		return NULL;
@@ -220,7 +208,7 @@ static bool replace_config(struct domain *domain, GVariant *sxp, GError **error)
 	config->uuid = g_strdup(domain->uuid);
 	old = domain->config;
 	domain->config = g_steal_pointer(&config);
-	if (check_devices(domain, error) &&
+	if (device_check_all(domain, error) &&
 		domain_set_identity(domain, domain->config->name, domain->uuid, error) &&
 		managed_save(domain, error))
 		return true;
