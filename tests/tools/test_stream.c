@@ -1,5 +1,5 @@
-/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c tools/libs/guest/stream_io.c
- * tools/libs/guest/stream_p2m.c */
+/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c */
+/* sources: tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
 /* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_state.c */
 /* sources: tools/libs/guest/stream_table.c */
