@@ -13,6 +13,7 @@
 
 #include "bootloader.h"
 #include "device.h"
+#include "domain_lock.h"
 #include "error.h"
 #include "host.h"
 #include "log.h"
@@ -43,6 +44,16 @@ static void forget(struct build *build)
 {
 	domain_set_phase(build->domain, PHASE_HALTED);
 	state_remove(build->domain);
+}
+
+static bool take_lock(struct build *build, GError **error)
+{
+	return domain_lock_take(build->domain, error);
+}
+
+static void drop_lock(struct build *build)
+{
+	domain_lock_drop(build->domain);
 }
 
 static bool find_kernel(struct build *build, GError **error)
@@ -243,6 +254,7 @@ static const struct step {
 	void (*undo)(struct build *build);
 } steps[] = {
 	{ "state", record, forget },
+	{ "lock", take_lock, drop_lock },
 	{ "kernel", find_kernel, drop_kernel },
 	{ "domain", create, destroy },
 	{ "memory", obtain_memory },
@@ -370,6 +382,7 @@ static void leave(struct domain *domain, bool keep)
 	domain_set_domid(domain, NO_DOMID);
 	domain_set_phase(domain, PHASE_HALTED);
 	domain_set_rings(domain, 0, 0);
+	domain_lock_drop(domain);
 	if (!keep)
 		state_remove(domain);
 	if (!keep && !domain->managed)

@@ -2,7 +2,7 @@
 #include "xm.h"
 #include <signal.h>
 
-#define LOOK_US 200000
+#define LOOK_US G_USEC_PER_SEC
 
 GVariant *call_beside(const char *method, GVariant *params)
 {
