@@ -223,3 +223,23 @@ def test_xendomains(host):
     alive(host, 2, before)
     host.check("xm destroy " + NAME, 60)
     frees_all(host)
+
+
+@full
+def test_dump_core(host):
+    """A guest's memory goes to a file, also when it crashes; what the guest has there is in it."""
+    host.create(NAME, "on_crash=coredump-destroy")
+    host.wait_guest(NAME)
+    host.check_guest(NAME, "echo 'a text that is in memory' >/tmp/text")
+    for option in ("", "-L"):
+        host.check("xm dump-core %s %s /root/core </dev/null" % (option, NAME), 180)
+        assert host.check("head -c 4 /root/core | tail -c 3") == "ELF"
+        assert int(host.check("stat -c %s /root/core")) > 128 << 20
+        assert int(host.check("grep -c -a 'a text that is in memory' /root/core", 60)) > 0
+        assert host.check_guest(NAME, "echo here") == "here"
+    host.check("rm /root/core")
+    host.check_guest(NAME, "echo 1 >/proc/sys/kernel/sysrq")
+    host.check("xm sysrq %s c" % NAME)
+    frees_all(host)
+    assert int(host.check("grep -c -a 'sysrq triggered crash' /var/xen/dump/%s/*-%s.*.core" % (NAME, NAME), 60)) > 0
+    host.check("rm -r /var/xen/dump/" + NAME)

@@ -39,7 +39,7 @@
 #define MAX_ROUNDS 30
 #define MAX_STOP   0.02
 /* How long, and how often, a target that is not heard of is asked, before it is done from time to time. */
-#define DOUBT_SECONDS 15
+#define DOUBT_SECONDS 5
 #define RETRY_SECONDS 3
 
 struct outgoing {
@@ -53,7 +53,7 @@ struct outgoing {
 	const char *stage;
 	struct xg_send_stats stats;
 	bool decided;
-	gint64 began, suspended, runs; /* monotonic time */
+	gint64 began, suspended, sent, prepared, runs; /* monotonic time */
 };
 
 static GMutex lock;
@@ -305,8 +305,12 @@ static bool send_domain(struct outgoing *out, GError **error)
 		return false;
 	if (!word(out, "stream", error) || !send_memory(out, error))
 		return false;
+	out->sent = g_get_monotonic_time();
 	show(out, "waiting for the other host");
-	return expect(out, "prepared", PREPARED_SECONDS, error);
+	if (!expect(out, "prepared", PREPARED_SECONDS, error))
+		return false;
+	out->prepared = g_get_monotonic_time();
+	return true;
 }
 
 /* ---- The decision ---- */
@@ -537,6 +541,11 @@ static char *describe(struct outgoing *out)
 {
 	gint64 now = g_get_monotonic_time();
 
+	log_info("domain %s: stopped for %.1f ms: %.1f until its memory was sent, %.1f until all was prepared, "
+		 "%.1f until it ran",
+		out->record->name, (out->runs - out->suspended) / 1e3,
+		(out->sent - out->suspended) / 1e3, (out->prepared - out->sent) / 1e3,
+		(out->runs - out->prepared) / 1e3);
 	return g_strdup_printf("moved to %s in %.1f s: %" G_GUINT64_FORMAT " MiB in %u rounds, %.0f %% "
 			       "of it zeros; stopped for %.0f ms",
 		out->record->host, (now - out->began) / 1e6, out->stats.sent / MIB_PAGES,
