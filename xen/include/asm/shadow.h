@@ -89,9 +89,7 @@ void shadow_set_roots(struct vcpu *v, u64 *kernel, u64 *user);
 void shadow_drop(struct page_info *pg);
 /* Free up to n shadows of a domain that runs on its own tables again. False: there are no more. */
 bool shadow_drop_some(struct domain *d, unsigned int n);
-/* Free all shadows but the roots in use, which are emptied. */
-void shadow_drop_all(struct domain *d);
-/* Have n free pages in the pool, by dropping all shadows if need be. */
+/* Have n free pages in the pool, by dropping shadows if need be; roots in use are emptied. */
 bool shadow_reserve(struct domain *d, unsigned int n);
 /* Take write permissions away from some shadows. True when all have lost theirs in this round. */
 bool shadow_revoke_some(struct domain *d, unsigned int n);

@@ -20,7 +20,8 @@
 #include <asm/pgtable.h>
 #include <asm/shadow.h>
 
-#define FAULT_PAGES 3 /* shadows that a fault may have to make */
+#define FAULT_PAGES 3  /* shadows that a fault may have to make */
+#define EVICT_MORE  32 /* pages made free beyond what is needed now */
 
 /* Frames that have no RAM, or another owner, are not the log's business. */
 static pte_t l1_shadow_entry(const struct domain *d, pte_t e)
@@ -99,8 +100,11 @@ static void empty_root(struct page_info *sp)
 			WRITE_ONCE(t[i], 0);
 }
 
-/* At most as many steps as the pool has pages. */
-void shadow_drop_all(struct domain *d)
+/*
+ * Shadows do not know what leads to them, so none of level 1 can go before all above. These are few
+ * and are soon made again, with links to the level 1 that stays.
+ */
+static void make_room(struct domain *d, unsigned int n)
 {
 	struct paging_domain *p = &d->arch.paging;
 	struct page_info *sp, *next;
@@ -112,7 +116,7 @@ void shadow_drop_all(struct domain *d)
 		else
 			put_shadow(d, sp);
 	}
-	while ((sp = page_list_first(&p->l1_shadows)))
+	while (p->free_pages < n + EVICT_MORE && (sp = page_list_first(&p->l1_shadows)))
 		put_shadow(d, sp);
 	perfc_incr(shadow_evictions);
 }
@@ -136,7 +140,7 @@ bool shadow_drop_some(struct domain *d, unsigned int n)
 bool shadow_reserve(struct domain *d, unsigned int n)
 {
 	if (unlikely(d->arch.paging.free_pages < n))
-		shadow_drop_all(d);
+		make_room(d, n);
 	return d->arch.paging.free_pages >= n;
 }
 
