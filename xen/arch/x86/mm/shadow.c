@@ -146,13 +146,6 @@ bool shadow_reserve(struct domain *d, unsigned int n)
 
 /* --- Roots ----------------------------------------------------------------------------------------- */
 
-static void put_root_shadow(struct page_info **root)
-{
-	if (*root)
-		(*root)->shadow.users--;
-	*root = NULL;
-}
-
 /* The shadow of a root as the vCPU has it: applications do not see the M2P. */
 static struct page_info *get_root_shadow(struct domain *d, u64 root)
 {
@@ -168,19 +161,26 @@ static struct page_info *get_root_shadow(struct domain *d, u64 root)
 	return sp;
 }
 
-void shadow_set_roots(struct vcpu *v, u64 *kernel, u64 *user)
+void shadow_get_roots(struct domain *d, struct shadow_roots *r, u64 *kernel, u64 *user)
 {
-	struct domain *d = v->domain;
-
+	*r = (struct shadow_roots){ NULL, NULL };
 	paging_lock(d);
-	put_root_shadow(&v->arch.shadow_kernel);
-	put_root_shadow(&v->arch.shadow_user);
 	if (d->arch.paging.shadowed) {
-		v->arch.shadow_kernel = get_root_shadow(d, *kernel);
-		v->arch.shadow_user = get_root_shadow(d, *user);
-		*kernel = *kernel ? page_to_maddr(v->arch.shadow_kernel) : 0;
-		*user = *user ? page_to_maddr(v->arch.shadow_user) : 0;
+		r->kernel = get_root_shadow(d, *kernel);
+		r->user = get_root_shadow(d, *user);
+		*kernel = r->kernel ? page_to_maddr(r->kernel) : 0;
+		*user = r->user ? page_to_maddr(r->user) : 0;
 	}
+	paging_unlock(d);
+}
+
+void shadow_put_roots(struct domain *d, struct shadow_roots *r)
+{
+	paging_lock(d);
+	if (r->kernel)
+		r->kernel->shadow.users--;
+	if (r->user)
+		r->user->shadow.users--;
 	paging_unlock(d);
 }
 
@@ -256,10 +256,10 @@ static bool put_entry(pte_t *s, pte_t e)
 	return true;
 }
 
-/* Make the shadow tables lead to what the guest's do. False: they did already. */
-static bool fill_shadows(struct domain *d, struct page_info *root, unsigned long va, const struct guest_walk *w)
+/* Make the shadow tables from the root `sp` on lead to what the guest's do. False: they did already. */
+static bool fill_shadows(
+	struct domain *d, struct page_info *sp, unsigned long va, const struct guest_walk *w)
 {
-	struct page_info *sp = root;
 	bool changed = false;
 
 	for (unsigned int level = 4; level > 1; level--) {
@@ -278,6 +278,7 @@ static bool fill_shadows(struct domain *d, struct page_info *root, unsigned long
 static bool fix_fault(struct vcpu *v, unsigned long va, u32 *ec)
 {
 	bool kernel = v->arch.flags & TF_KERNEL_MODE, write = *ec & PFEC_write;
+	struct page_info *root = kernel ? v->arch.shadows.kernel : v->arch.shadows.user;
 	struct domain *d = v->domain;
 	struct guest_walk w;
 
@@ -296,7 +297,7 @@ static bool fix_fault(struct vcpu *v, unsigned long va, u32 *ec)
 	/* Now, because making room later could take away what this fault has just put in. */
 	if (!shadow_reserve(d, FAULT_PAGES))
 		return false; /* the pool's minimum is more than that */
-	if (fill_shadows(d, kernel ? v->arch.shadow_kernel : v->arch.shadow_user, va, &w)) {
+	if (fill_shadows(d, root, va, &w)) {
 		d->arch.paging.fault_count++;
 		perfc_incr(shadow_faults);
 		return true;
@@ -312,7 +313,8 @@ bool shadow_fault(struct cpu_user_regs *regs, unsigned long addr)
 	struct domain *d = v->domain;
 	bool fixed = false;
 
-	if (!READ_ONCE(d->arch.paging.shadowed) || (regs->error_code & PFEC_rsvd) || !is_canonical(addr) ||
+	if (!READ_ONCE(d->arch.paging.shadowed) || (regs->error_code & PFEC_rsvd) ||
+		!is_canonical(addr) ||
 		addr - HYPERVISOR_START < HYPERVISOR_END - HYPERVISOR_START)
 		return false;
 	/* A slip of our own, not an access to guest memory, must not be taken for one. */
