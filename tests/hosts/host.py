@@ -256,7 +256,9 @@ class Host:
 
     def _start_qemu(self, cpus, mem, model, machine, boot, port, extra):
         control = self._directory / "qmp"
-        arguments = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-nodefaults", "-vga", "std", "-display", "none",
+        # Counted instructions are counted by one thread.
+        threads = "single" if "-icount" in extra else "multi"
+        arguments = ["qemu-system-x86_64", "-accel", "tcg,thread=" + threads, "-nodefaults", "-vga", "std", "-display", "none",
                      "-machine", machine, "-cpu", model, "-m", mem, "-smp", cpus,
                      "-chardev", "stdio,id=console,signal=off", *["-serial", "null"] * (port - 1),
                      "-serial", "chardev:console",

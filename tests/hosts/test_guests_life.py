@@ -93,6 +93,11 @@ def test_memory(host):
     host.check("xm mem-set %s 100" % NAME)
     host.wait_until("100 MiB", lambda: host.domains()[NAME][1] == 100)
     assert abs(whole - guest_memory(host) - (28 << 10)) < 2048
+    assert host.run("xm mem-max %s 64" % NAME)[0] != 0
+    host.check("xm mem-max %s 110" % NAME)
+    assert "(maxmem 110)" in host.check("xm list -l " + NAME)
+    assert host.run("xm mem-set %s 128" % NAME)[0] != 0
+    host.check("xm mem-max %s 128" % NAME)
     host.check("xm mem-set %s 128" % NAME)
     host.wait_until("128 MiB", lambda: host.domains()[NAME][1] == 128)
     assert abs(whole - guest_memory(host)) < 2048
@@ -108,6 +113,42 @@ def test_vcpus(host):
     host.check_guest(NAME, "sleep 1; echo 1 >/sys/devices/system/cpu/cpu1/online")
     assert host.check_guest(NAME, "nproc") == "2"
     assert host.run("xm vcpu-set %s 3" % NAME)[0] != 0
+
+
+def test_pin(host):
+    """Virtual CPUs run where they may."""
+    host.check("xm vcpu-pin %s all 1" % NAME)
+    host.check_guest(NAME, "for i in 0 1; do taskset -c $i true || taskset $((1 << i)) true; done")
+    assert [(row[3], row[6:]) for row in host.table("xm vcpu-list " + NAME)] == [("1", ["1"])] * 2
+    host.check("xm vcpu-pin %s 1 0-1,^1" % NAME)
+    assert [row[6:] for row in host.table("xm vcpu-list " + NAME)] == [["1"], ["0"]]
+    host.check("xm vcpu-pin %s all all" % NAME)
+    assert [row[6:] for row in host.table("xm vcpu-list " + NAME)] == [["any", "cpu"]] * 2
+
+
+def test_share(host):
+    """A guest that may use a fifth of a CPU sees the rest of its time stolen."""
+    host.check("xm sched-credit -d %s -w 512 -c 20" % NAME)
+    assert [row[2:] for row in host.table("xm sched-credit -d " + NAME)] == [["512", "20"]]
+    steal = "awk '/^cpu / { print $9 }' /proc/stat"
+    before = int(host.check_guest(NAME, steal))
+    host.in_guest(NAME, "timeout 3 sh -c 'while :; do :; done'")
+    host.check("xm sched-credit -d %s -w 256 -c 0" % NAME)
+    # Hundredths of a second, of 240 that were not to be had.
+    assert int(host.check_guest(NAME, steal)) - before > 100
+
+
+def test_names(host):
+    """A running guest changes its name; how long it has run is what it thinks itself."""
+    domid = host.domains()[NAME][0]
+    host.check("xm rename %s other" % NAME)
+    assert host.check("xm domname %d" % domid) == "other"
+    assert host.check("xenstore-read /local/domain/%d/name" % domid) == "other"
+    assert host.run("xm rename other Domain-0")[0] != 0
+    host.check("xm rename other " + NAME)
+    hours, minutes, seconds = map(int, host.table("xm uptime " + NAME)[0][2].split(":"))
+    age = float(host.check_guest(NAME, "cut -d ' ' -f 1 /proc/uptime"))
+    assert abs(hours * 3600 + minutes * 60 + seconds - age) < 15
 
 
 def test_block_attach(host):
@@ -181,7 +222,7 @@ def test_errors(host):
 
 def test_xend_killed(host):
     """A guest does not notice that xend died, and the next xend knows it."""
-    host.create("t2", "disk=file:/root/disk1,xvda,w")
+    host.create("t2", "disk=file:/root/disk1,xvda,w", "on_crash=preserve")
     host.wait_guest("t2")
     before = host.domains()["t2"][0]
     host.check("kill -9 $(cat /run/xend.pid)")
@@ -190,6 +231,19 @@ def test_xend_killed(host):
     host.check("/etc/init.d/xend start", 120)
     assert host.domains()["t2"][0] == before
     assert host.check_guest("t2", "echo here") == "here"
+
+
+def test_crash(host):
+    """A key of SysRq reaches the guest's kernel; when it crashes, what is left is kept to be looked at."""
+    # Debian's kernels take the crash for a debugging aid, which is off.
+    host.check_guest("t2", "echo 1 >/proc/sys/kernel/sysrq")
+    host.check("xm sysrq t2 h")
+    host.check_guest("t2", "for i in $(seq 20); do dmesg | grep -q 'sysrq: HELP' && break; sleep 1; done; "
+                           "dmesg | grep 'sysrq: HELP'")
+    host.check("xm sysrq t2 c")
+    host.wait_until("it has crashed", lambda: host.domains()["t2"][3][4] == "c")
+    assert host.table("xm list --state=crashed")[0][0] == "t2"
+    assert "sysrq: Trigger a crash" in host.check("cat /var/log/xen/console/guest-t2.log")
     start = time.monotonic()
     host.check("xm destroy " + "t2", 60)
     assert time.monotonic() - start < 60

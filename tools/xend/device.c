@@ -127,6 +127,17 @@ bool device_check(struct domain *domain, GVariant *config, GError **error)
 	return device;
 }
 
+bool device_check_all(struct domain *domain, GError **error)
+{
+	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
+		struct device_config *device = domain->config->devices->pdata[i];
+
+		if (!device_check(domain, device->sxp, error))
+			return false;
+	}
+	return true;
+}
+
 struct device *device_adopt(struct domain *domain, GVariant *config)
 {
 	g_autoptr(GError) error = NULL;

@@ -54,6 +54,8 @@ void device_free(struct device *device);
 
 /* Checks a configuration alone, for domains that do not run. */
 bool device_check(struct domain *domain, GVariant *config, GError **error);
+/* All of domain->config, before the domain exists; devices get their numbers. */
+bool device_check_all(struct domain *domain, GError **error);
 
 /*
  * Makes a device of a configuration and connects it; or leaves nothing. The new device is the last

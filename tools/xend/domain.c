@@ -127,18 +127,41 @@ static struct domain *find_any(const char *id)
 	return domain ? domain : find_uuid(id);
 }
 
+/* What @find gives with the registry locked, with a reference; or NULL. */
+#define FIND_REF(find)                                                                             \
+	({                                                                                         \
+		struct domain *found_;                                                             \
+                                                                                                   \
+		g_mutex_lock(&registry);                                                           \
+		found_ = find;                                                                     \
+		if (found_)                                                                        \
+			domain_ref(found_);                                                        \
+		g_mutex_unlock(&registry);                                                         \
+		found_;                                                                            \
+	})
+
+struct domain *domain_by_domid(int domid)
+{
+	return FIND_REF(find_domid(domid));
+}
+
+struct domain *domain_by_uuid(const char *uuid)
+{
+	return FIND_REF(find_uuid(uuid));
+}
+
+static void fail_not_there(const char *id, GError **error)
+{
+	g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN, "Domain '%s' does not exist.",
+		id);
+}
+
 struct domain *domain_find(const char *id, GError **error)
 {
-	struct domain *domain;
+	struct domain *domain = FIND_REF(find_any(id));
 
-	g_mutex_lock(&registry);
-	domain = find_any(id);
-	if (domain)
-		domain_ref(domain);
-	g_mutex_unlock(&registry);
 	if (!domain)
-		g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN,
-			"Domain '%s' does not exist.", id);
+		fail_not_there(id, error);
 	return domain;
 }
 
@@ -152,33 +175,8 @@ struct domain *domain_find_locked(const char *id, GError **error)
 	if (!domain->gone)
 		return domain;
 	domain_unlock_unref(domain);
-	g_set_error(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN, "Domain '%s' does not exist.",
-		id);
+	fail_not_there(id, error);
 	return NULL;
-}
-
-struct domain *domain_by_domid(int domid)
-{
-	struct domain *domain;
-
-	g_mutex_lock(&registry);
-	domain = find_domid(domid);
-	if (domain)
-		domain_ref(domain);
-	g_mutex_unlock(&registry);
-	return domain;
-}
-
-struct domain *domain_by_uuid(const char *uuid)
-{
-	struct domain *domain;
-
-	g_mutex_lock(&registry);
-	domain = find_uuid(uuid);
-	if (domain)
-		domain_ref(domain);
-	g_mutex_unlock(&registry);
-	return domain;
 }
 
 static int compare(const void *a, const void *b)

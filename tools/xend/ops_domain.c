@@ -143,24 +143,12 @@ GVariant *op_domain(struct call *call, GError **error)
 	return domain ? domain_all_about(domain) : NULL;
 }
 
-/* Checks what can be checked before the domain exists; its devices get their numbers. */
-static bool check_devices(struct domain *domain, GError **error)
-{
-	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *device = domain->config->devices->pdata[i];
-
-		if (!device_check(domain, device->sxp, error))
-			return false;
-	}
-	return true;
-}
-
 static struct domain *add(GVariant *sxp, bool managed, GError **error)
 {
 	struct config *config = config_parse(sxp, error);
 	struct domain *domain = config ? domain_add(config, managed, error) : NULL;
 
-	if (domain && !check_devices(domain, error)) {
+	if (domain && !device_check_all(domain, error)) {
 		domain_remove(domain);
 		domain_unlock_unref(domain);
 		return NULL;
@@ -220,7 +208,7 @@ static bool replace_config(struct domain *domain, GVariant *sxp, GError **error)
 	config->uuid = g_strdup(domain->uuid);
 	old = domain->config;
 	domain->config = g_steal_pointer(&config);
-	if (check_devices(domain, error) &&
+	if (device_check_all(domain, error) &&
 		domain_set_identity(domain, domain->config->name, domain->uuid, error) &&
 		managed_save(domain, error))
 		return true;
@@ -341,6 +329,18 @@ GVariant *op_destroy(struct call *call, GError **error)
 	return op_done();
 }
 
+bool domain_reset(struct domain *domain, GError **error)
+{
+	domain_end(domain, true);
+	if (domain_build(domain, error) && domain_unpause(domain, error))
+		return true;
+	if (domain->phase != PHASE_HALTED)
+		domain_end(domain, false);
+	else if (!domain->managed)
+		domain_remove(domain);
+	return false;
+}
+
 GVariant *op_reset(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = find_guest(call, error);
@@ -349,14 +349,7 @@ GVariant *op_reset(struct call *call, GError **error)
 		return NULL;
 	if (domain->foreign)
 		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	domain_end(domain, true);
-	if (domain_build(domain, error) && domain_unpause(domain, error))
-		return op_done();
-	if (domain->phase != PHASE_HALTED)
-		domain_end(domain, false);
-	else if (!domain->managed)
-		domain_remove(domain);
-	return NULL;
+	return domain_reset(domain, error) ? op_done() : NULL;
 }
 
 GVariant *op_set_name(struct call *call, GError **error)
