@@ -912,9 +912,19 @@ static void refusals(void)
 	expect("more than there is", set_allocation(1u << 20), -XEN_EINVAL);
 }
 
-static void enable(void)
+static long enable_by_mode(u32 mode)
 {
-	expect("enable", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+	memset(&op, 0, sizeof(op));
+	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE;
+	op.u.shadow_op.mode = mode;
+	return domctl(XEN_DOMCTL_shadow_op, domu.id);
+}
+
+static void enable(bool by_mode)
+{
+	expect("a mode that is not there", enable_by_mode(XEN_DOMCTL_SHADOW_ENABLE_TRANSLATE), -XEN_EINVAL);
+	expect("enable", by_mode ? enable_by_mode(XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY)
+				 : shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
 	expect("enable again", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), -XEN_EINVAL);
 	expect("allocation", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION, NULL, 0), 0);
 	check(op.u.shadow_op.mb > 0, "allocated", "%u MiB", op.u.shadow_op.mb);
@@ -950,7 +960,7 @@ void guest_main(void)
 		return;
 	refusals();
 	contents_off();
-	enable();
+	enable(false);
 	contents();
 	random_rounds(20, "random pages");
 	hypercalls();
@@ -965,7 +975,7 @@ void guest_main(void)
 	contents_off();
 	/* With as little memory as can be: shadows are dropped all the time. */
 	expect("a small allocation", set_allocation(1), 0);
-	enable();
+	enable(true);
 	use_up_pool();
 	random_rounds(20, "random pages with little memory");
 	moving("a copy with little memory", OP_STRESS, DATA);
