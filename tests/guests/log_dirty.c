@@ -15,12 +15,13 @@
 #define WINDOWS    64
 #define VCPUS      2
 #define NR_DATA    96
+#define CHAOS_PAGES 8 /* of them, which become tables and get other numbers */
 
 /* The domain's pages, which are its pfns, too. */
 enum { L4, USER_L4, L4B, L3, L2, L1, L1B, CODE, CODE_END = CODE + 4, STACK = CODE_END, MAILBOX = STACK + VCPUS,
 	SCRATCH = MAILBOX + VCPUS, DATA = SCRATCH + VCPUS, NR_PAGES = DATA + NR_DATA };
 
-enum op { OP_READ = 1, OP_WRITE, OP_USER_WRITE, OP_HYPERCALL, OP_STRESS };
+enum op { OP_READ = 1, OP_WRITE, OP_USER_WRITE, OP_HYPERCALL, OP_STRESS, OP_CHAOS, OP_TOUCH };
 
 /* A vCPU's orders and results. */
 struct mailbox {
@@ -99,11 +100,12 @@ DOMU_CODE static long domu_mmuext(unsigned int cmd, unsigned long arg)
 DOMU_CODE static long stress_window(struct mailbox *m, unsigned int vcpu, u64 *rng)
 {
 	unsigned int i = vcpu * (WINDOWS / VCPUS) + next_random(rng) % (WINDOWS / VCPUS);
-	unsigned long va = WINDOW_VA + i * PAGE_SIZE, frame = m->mfn[DATA + next_random(rng) % NR_DATA];
+	unsigned int page = DATA + next_random(rng) % NR_DATA, word = vcpu * 256 + next_random(rng) % 256;
+	unsigned long va = WINDOW_VA + i * PAGE_SIZE;
 	u64 flags = PTE_P | PTE_US | (next_random(rng) & (PTE_A | PTE_D));
-	volatile u64 *at = (u64 *)va + (vcpu * 256 + next_random(rng) % 256);
+	volatile u64 *at = (u64 *)va + word;
 	bool writable = next_random(rng) % 4;
-	struct mmu_update u = { m->mfn[L1B] * PAGE_SIZE + i * 8, pte(frame, flags | (writable ? PTE_RW : 0)) };
+	struct mmu_update u = { m->mfn[L1B] * PAGE_SIZE + i * 8, pte(m->mfn[page], flags | (writable ? PTE_RW : 0)) };
 	long rc = 0;
 
 	switch (next_random(rng) % 3) {
@@ -118,13 +120,12 @@ DOMU_CODE static long stress_window(struct mailbox *m, unsigned int vcpu, u64 *r
 		page_at(L1B)[i] = u.val; /* emulated */
 	}
 	rc |= domu_mmuext(MMUEXT_INVLPG_LOCAL, va);
-	if (!writable)
-		(void)*at;
-	else if (next_random(rng) % 2)
+	if (writable && next_random(rng) % 2)
 		*at = *rng;
-	else
+	else if (writable)
 		user_write((u64)at, *rng);
-	return rc;
+	/* Nobody else writes to this half of the page. */
+	return *at == page_at(page)[word] && (!writable || *at == *rng) ? rc : -1;
 }
 
 /* A page becomes a table, gets an entry, and is an ordinary page again. */
@@ -177,6 +178,79 @@ DOMU_CODE static long stress(struct mailbox *m, unsigned int vcpu, u64 seed)
 	return rc;
 }
 
+/* An entry that can do the domain itself no harm: writable are only pages that hold nothing. */
+DOMU_CODE static u64 random_entry(const struct mailbox *m, u64 *rng)
+{
+	unsigned int page = next_random(rng) % NR_PAGES;
+	u64 flags = next_random(rng) & (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_NX);
+
+	if (page < SCRATCH)
+		flags &= ~PTE_RW;
+	return pte(next_random(rng) % 16 ? m->mfn[page] : next_random(rng) % 0x100000, flags);
+}
+
+/* Whatever a hostile kernel can do to its tables; most of it is refused. */
+DOMU_CODE static void chaos_step(struct mailbox *m, unsigned int vcpu, u64 *rng)
+{
+	unsigned int table = next_random(rng) % (L2 + 1), scratch = DATA + next_random(rng) % CHAOS_PAGES;
+	unsigned int entry = 8 + next_random(rng) % 504; /* one that the domain itself can do without */
+	struct mmu_update u = { .val = random_entry(m, rng) };
+	u64 va = next_random(rng) % 4 ? WINDOW_VA + next_random(rng) % 512 * PAGE_SIZE : next_random(rng) % (1UL << 40);
+
+	switch (next_random(rng) % 8) {
+	case 0: /* upper tables: other tables below them */
+		u.ptr = m->mfn[table] * PAGE_SIZE + 8 * entry;
+		u.val |= next_random(rng) % 4 ? PTE_P | PTE_RW : 0;
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	case 1:
+		u.ptr = (m->mfn[L1B] * PAGE_SIZE + next_random(rng) % 512 * 8) | (next_random(rng) % 2 ? 2 : 0);
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	case 2: /* tables of any level, read-only for a while */
+		HYPERCALL(update_va_mapping, page_at(scratch), pte(m->mfn[scratch], PTE_RO_), UVMF_INVLPG | UVMF_ALL);
+		domu_mmuext(MMUEXT_PIN_L1_TABLE + next_random(rng) % 4, m->mfn[scratch]);
+		break;
+	case 3:
+		domu_mmuext(MMUEXT_UNPIN_TABLE, m->mfn[scratch]);
+		HYPERCALL(update_va_mapping, page_at(scratch), pte(m->mfn[scratch], PTE_KERN), UVMF_INVLPG | UVMF_ALL);
+		break;
+	case 4:
+		domu_mmuext(next_random(rng) % 2 ? MMUEXT_NEW_USER_BASEPTR : MMUEXT_NEW_BASEPTR,
+			m->mfn[next_random(rng) % (L3 + 1)]);
+		break;
+	case 5: /* into a table, or the plain page that it was */
+		u.ptr = m->mfn[scratch] * PAGE_SIZE + next_random(rng) % 512 * 8;
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	case 6: /* another number */
+		u.ptr = m->mfn[scratch] * PAGE_SIZE | MMU_MACHPHYS_UPDATE;
+		u.val = next_random(rng) % 4 ? scratch : next_random(rng) >> next_random(rng) % 64;
+		HYPERCALL(mmu_update, &u, 1, NULL, DOMID_SELF);
+		break;
+	default: /* by the hypervisor, which does not mind when nothing is there */
+		HYPERCALL(xen_version, XENVER_extraversion, va & ~15UL);
+	}
+}
+
+DOMU_CODE static void chaos(struct mailbox *m, unsigned int vcpu, u64 seed)
+{
+	u64 rng = seed;
+
+	for (; !m->stop; m->steps++)
+		chaos_step(m, vcpu, &rng);
+}
+
+/* One write to every data page; how long that takes, in the TSC's units. */
+DOMU_CODE static long touch(void)
+{
+	u64 begin = __builtin_ia32_rdtsc();
+
+	for (unsigned int page = DATA; page < NR_PAGES; page++)
+		*page_at(page) = page;
+	return __builtin_ia32_rdtsc() - begin;
+}
+
 /* Where a vCPU begins. */
 DOMU_CODE static void domu_main(struct mailbox *m, unsigned int vcpu)
 {
@@ -191,8 +265,12 @@ DOMU_CODE static void domu_main(struct mailbox *m, unsigned int vcpu)
 			user_write(m->arg[0], m->arg[1]);
 		else if (m->op == OP_HYPERCALL)
 			m->result = hypercall(m->arg[0], m->arg[1], m->arg[2], m->arg[3], m->arg[4], m->arg[5], 0);
-		else
+		else if (m->op == OP_STRESS)
 			m->result = stress(m, vcpu, m->arg[0]);
+		else if (m->op == OP_TOUCH)
+			m->result = touch();
+		else
+			chaos(m, vcpu, m->arg[0]);
 		__atomic_store_n(&m->done, m->wanted, __ATOMIC_SEQ_CST);
 	}
 }
@@ -451,6 +529,15 @@ static bool known(unsigned int page)
 	return page < STACK || page >= SCRATCH;
 }
 
+/* The mailboxes, which we have mapped to write. */
+static bool mailboxes_dirty(void)
+{
+	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++)
+		if (!is_dirty(MAILBOX + vcpu))
+			return false;
+	return true;
+}
+
 static unsigned int differences(void)
 {
 	unsigned int n = 0;
@@ -475,6 +562,7 @@ static void compare(const char *name)
 	found = differences();
 	check(rc == 0 && op.u.shadow_op.pages == NR_PAGES && !peeked && !found, name, "%ld, %u and %u differences", rc,
 		peeked, found);
+	check(mailboxes_dirty(), name, "the mailboxes are dirty");
 	check(bitmap[(NR_PAGES + 7) / 8] == 0xa5, name, "nothing is written behind the bitmap");
 	memset(wanted, 0, sizeof(wanted));
 }
@@ -586,6 +674,87 @@ static void tables(void)
 	compare("a table again");
 }
 
+/* --- Others' writes ------------------------------------------------------------------------------------------- */
+
+static void foreign(void)
+{
+	static u64 *page;
+
+	page = page ? page : window_alloc();
+	expect("map to write", map_foreign(page, pte(domu.mfn[DATA + 30], PTE_KERN)), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		want(DATA + 30);
+		compare("mapped by us to write");
+	}
+	*(volatile u64 *)page = 1;
+	expect("mark it clean", mmu_update(entry_maddr(page, 1), pte(domu.mfn[DATA + 30], PTE_KERN & ~PTE_D)), 0);
+	want(DATA + 30);
+	compare("still mapped by us to write");
+	expect("map to read", map_foreign(page, pte(domu.mfn[DATA + 30], PTE_RO_)), 0);
+	want(DATA + 30);
+	compare("mapped to write until now");
+	compare("mapped to read");
+	expect("map to write again", map_foreign(page, pte(domu.mfn[DATA + 31], PTE_KERN)), 0);
+	want(DATA + 31);
+	compare("another one");
+	map_at(page, 0);
+	want(DATA + 31);
+	compare("another one until now");
+	compare("nothing mapped");
+}
+
+/* In the frame of its grant table the domain lets us have a page. */
+static bool grant(unsigned int page)
+{
+	xen_pfn_t frame = 0;
+	struct xen_mem_acquire_resource r = { .domid = domu.id, .type = XENMEM_resource_grant_table, .nr_frames = 1 };
+	grant_entry_v1_t *table = window;
+
+	set_xen_guest_handle(r.frame_list, &frame);
+	if (!expect("acquire the grant table", HYPERCALL(memory_op, XENMEM_acquire_resource, &r), 0) ||
+		!expect("map it", map_foreign(window, pte(frame, PTE_KERN)), 0))
+		return false;
+	table[9].domid = 0;
+	table[9].frame = domu.mfn[page];
+	table[9].flags = GTF_permit_access;
+	map_at(window, 0);
+	return true;
+}
+
+static void grants(void)
+{
+	static u8 *page;
+	struct gnttab_map_grant_ref map = { .flags = GNTMAP_host_map, .ref = 9, .dom = domu.id };
+	struct gnttab_unmap_grant_ref unmap = { 0 };
+	struct gnttab_copy copy = { .len = 8, .flags = GNTCOPY_dest_gref };
+
+	if (!grant(DATA + 40))
+		return;
+	page = page ? page : page_alloc();
+	copy.source.domid = DOMID_SELF;
+	copy.source.u.gmfn = virt_to_mfn(bitmap);
+	copy.dest.domid = domu.id;
+	copy.dest.u.ref = 9;
+	expect("copy to a grant", HYPERCALL(grant_table_op, GNTTABOP_copy, &copy, 1), 0);
+	check(copy.status == GNTST_okay, "copied", "%d", copy.status);
+	want(DATA + 40);
+	compare("a grant copied to");
+	map.host_addr = unmap.host_addr = (u64)page;
+	expect("map a grant", HYPERCALL(grant_table_op, GNTTABOP_map_grant_ref, &map, 1), 0);
+	check(map.status == GNTST_okay, "mapped", "%d", map.status);
+	for (unsigned int i = 0; i < 3; i++) {
+		*(volatile u64 *)page = i;
+		want(DATA + 40);
+		compare("a grant mapped to write");
+	}
+	unmap.handle = map.handle;
+	expect("unmap the grant", HYPERCALL(grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+	check(unmap.status == GNTST_okay, "unmapped", "%d", unmap.status);
+	want(DATA + 40);
+	compare("a grant mapped until now");
+	compare("no grant mapped");
+}
+
 /* --- At the same time ------------------------------------------------------------------------------------------ */
 
 static u8 image[NR_PAGES][PAGE_SIZE];
@@ -602,6 +771,16 @@ static unsigned int copy_dirty(void)
 	return n;
 }
 
+/* The hypervisor's slots of a root are not the domain's. */
+static bool same(unsigned int page)
+{
+	const u8 *now = look_at(page), *copy = image[page];
+
+	if (page > L4B)
+		return !memcmp(copy, now, PAGE_SIZE);
+	return !memcmp(copy, now, 256 * 8) && !memcmp(copy + 272 * 8, now + 272 * 8, PAGE_SIZE - 272 * 8);
+}
+
 static void stress_until(u64 end, unsigned int *rounds, unsigned int *copied)
 {
 	while (now() < end) {
@@ -614,7 +793,8 @@ static void stress_until(u64 end, unsigned int *rounds, unsigned int *copied)
 	}
 }
 
-static void moving(const char *name)
+/* `first`: pages from there on, and the tables and code, must be the same in the copy. */
+static void moving(const char *name, enum op what, unsigned int first)
 {
 	unsigned int rounds = 0, copied = 0, wrong = 0;
 
@@ -623,7 +803,7 @@ static void moving(const char *name)
 	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++) {
 		mailbox[vcpu]->stop = 0;
 		mailbox[vcpu]->steps = 0;
-		order(vcpu, OP_STRESS, next_random(&rng), 0, 0, 0, 0);
+		order(vcpu, what, next_random(&rng), 0, 0, 0, 0);
 	}
 	stress_until(now() + option("seconds", 4) * 1000000000UL, &rounds, &copied);
 	/* In the middle of what they do. */
@@ -631,7 +811,7 @@ static void moving(const char *name)
 	expect("last round", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES), 0);
 	copied += copy_dirty();
 	for (unsigned int page = 0; page < NR_PAGES; page++)
-		if (memcmp(image[page], look_at(page), PAGE_SIZE)) {
+		if ((page < DATA || page >= first) && !same(page)) {
 			if (wrong++ < 4)
 				print("note page %u is another one\n", page);
 		}
@@ -640,12 +820,43 @@ static void moving(const char *name)
 	expect("unpause", domctl(XEN_DOMCTL_unpausedomain, domu.id), 0);
 	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++) {
 		mailbox[vcpu]->stop = 1;
-		expect("the stress", wait_done(vcpu), 0);
+		wait_done(vcpu);
+		if (what == OP_STRESS)
+			expect("the stress", mailbox[vcpu]->result, 0);
 	}
-	/* vCPUs may have been left with the other root. */
+	/* vCPUs may have been left with another root. */
 	for (unsigned int vcpu = 0; vcpu < VCPUS; vcpu++)
 		expect("root", domu_mmuext_op(vcpu, MMUEXT_NEW_BASEPTR, L4, 0), 0);
 	shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES);
+}
+
+/* --- Cost -------------------------------------------------------------------------------------------------------- */
+
+static u64 tsc_to_ns(u64 ticks)
+{
+	const struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+
+	ticks = t->tsc_shift < 0 ? ticks >> -t->tsc_shift : ticks << t->tsc_shift;
+	return (unsigned __int128)ticks * t->tsc_to_system_mul >> 32;
+}
+
+/* What a round costs the domain, and the controller: figures for where time counts instructions. */
+static void cost(void)
+{
+	u64 first = 0, again = 0, round = 0, begin;
+	const unsigned int rounds = 10;
+
+	run(0, OP_TOUCH, 0, 0);
+	for (unsigned int i = 0; i < rounds; i++) {
+		begin = now();
+		shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES);
+		round += now() - begin;
+		first += tsc_to_ns(run(0, OP_TOUCH, 0, 0));
+		again += tsc_to_ns(run(0, OP_TOUCH, 0, 0));
+	}
+	print("note first write to a page in a round: %lu ns, others: %lu ns; a round: %lu ns\n",
+		(unsigned long)(first / rounds / NR_DATA), (unsigned long)(again / rounds / NR_DATA),
+		(unsigned long)(round / rounds));
 }
 
 /* --- Cases ------------------------------------------------------------------------------------------------------- */
@@ -722,7 +933,10 @@ void guest_main(void)
 	hypercalls();
 	tables();
 	bad_buffers();
-	moving("a copy of all that changes");
+	foreign();
+	grants();
+	cost();
+	moving("a copy of all that changes", OP_STRESS, DATA);
 	expect("off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0), 0);
 	expect("CLEAN when off", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES), -XEN_EINVAL);
 	contents_off();
@@ -730,7 +944,8 @@ void guest_main(void)
 	expect("a small allocation", set_allocation(1), 0);
 	enable();
 	random_rounds(20, "random pages with little memory");
-	moving("a copy with little memory");
+	moving("a copy with little memory", OP_STRESS, DATA);
+	moving("a hostile kernel", OP_CHAOS, DATA + CHAOS_PAGES);
 	destroy();
 	after = free_pages();
 	check(after + 8 >= before && after <= before + 8, "free memory", "%lu pages, before %lu", (unsigned long)after,

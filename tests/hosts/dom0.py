@@ -17,6 +17,7 @@ class Dom0(host_module.Host):
 
     def __init__(self, name, image_options=(), files=(), placed=(), stack="xenith", qemu=(), kernel="", mem=2048,
                  cpus=2, limit=1500, xen="dom0_mem=768M", **settings):
+        self._tool = "xl" if stack == "debian" else "xm"
         self._tools = host_module.BUILD / ("tools-%s.tar" % re.sub(r"\W+", "_", name))
         places = [part for file, path in placed for part in ("-s", "%s=%s" % (file, path))]
         host_module._script("make-tools-disk", *places, "-o", self._tools, *files)
@@ -101,7 +102,7 @@ class Dom0(host_module.Host):
 
     def _open_console(self, name):
         """Guest's prompt, with xm console. What is typed before the console is open is lost."""
-        self.type("xm console %s\r" % name)
+        self.type("%s console %s\r" % (self._tool, name))
         for _ in range(20):
             self.type("\r")
             try:
@@ -123,7 +124,9 @@ class Dom0(host_module.Host):
         self.expect(GUEST_PROMPT, 30)
         self.type("\x1d")
         self.expect(PROMPT, 30)
-        lines = [line for line in text.split("\n") if not re.match(r"\(XEN\)|\[ *\d+\.\d+\]|<\d>", line)]
+        # Prompts for the empty lines that opened it come late from a slow guest.
+        lines = [re.sub("^(%s)+" % GUEST_PROMPT, "", line) for line in text.split("\n")
+                 if not re.match(r"\(XEN\)|\[ *\d+\.\d+\]|<\d>", line)]
         return int(match.group(1)), "\n".join(lines).strip()
 
     def check_guest(self, name, command, timeout=60):

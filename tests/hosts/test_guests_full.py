@@ -164,16 +164,16 @@ def sums(*texts):
 
 def check_transfers(host, name, small):
     """100 MiB by TCP from dom0, to dom0 and to another guest arrive as they were sent."""
-    host.check("dd if=/dev/urandom of=/root/big bs=1M count=100 && (nc -l -N -p 5000 </root/big >/dev/null &)", 120)
+    host.check("dd if=/dev/urandom of=/root/big bs=1M count=100 && (nc.openbsd -l -N 5000 </root/big >/dev/null &)", 120)
     host.check_guest(name, "bash -c 'cat </dev/tcp/10.9.0.1/5000 >/root/big'", 600)
     inside = host.check_guest(name, "stat -c %s /root/big; sha256sum /root/big", 300)
     assert inside.splitlines()[0] == str(100 * MIB)
-    host.check("(nc -l -p 5001 | sha256sum >/root/received) & true")
+    host.check("(nc.openbsd -l 5001 </dev/null | sha256sum >/root/received) & true")
     host.check_guest(name, "bash -c 'cat /root/big >/dev/tcp/10.9.0.1/5001'", 600)
     host.check("for i in $(seq 60); do [ -s /root/received ] && break; sleep 1; done", 90)
     assert len(sums(host.check("sha256sum /root/big; cat /root/received", 120), inside)) == 1
 
-    host.check_guest(small, "(nc -l -p 5002 | sha256sum >/tmp/received) & true")
+    host.check_guest(small, "(nc -l -p 5002 </dev/null | sha256sum >/tmp/received) & true")
     host.check_guest(name, "bash -c 'cat /root/big >/dev/tcp/10.9.0.3/5002'", 600)
     host.check_guest(small, "for i in $(seq 60); do [ -s /tmp/received ] && break; sleep 1; done", 90)
     assert len(sums(host.check_guest(small, "cat /tmp/received"), inside)) == 1
@@ -198,7 +198,8 @@ def test_debian_guest(request, tmp_path, kind, cpus):
     check_debian(host, "deb", cpus)
     host.create("small", "vif=bridge=xenbr0", "ip=10.9.0.3", "netmask=255.255.255.0")
     host.wait_guest("small")
-    host.check_guest("deb", "ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up; ping -c 2 -w 60 10.9.0.1", 90)
+    host.check_guest("deb", "nic=$(ls /sys/class/net | grep -v '^lo$'); ip addr add 10.9.0.2/24 dev $nic; "
+                            "ip link set $nic up; ping -c 2 -w 60 10.9.0.1", 90)
     check_transfers(host, "deb", "small")
     host.check("xm shutdown -w small", 180)
 

@@ -290,7 +290,7 @@ def test_no_disk(tmp_path):
     (tmp_path / "empty").touch()
     fails(tmp_path / "empty", "no boot menu found")
     (tmp_path / "a.qcow2").write_bytes(b"QFI\xfb" + bytes(1000))
-    fails(tmp_path / "a.qcow2", "is a qcow image; only raw disks can be read")
+    fails(tmp_path / "a.qcow2", "is a qcow image; without --format only raw disks are read")
     (tmp_path / "folder").mkdir()
     fails(tmp_path / "folder", "is neither a file nor a block device")
     assert pygrub(tmp_path / "a", "--nonsense").returncode == 2

@@ -1,17 +1,20 @@
+/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c */
 /* sources: tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
-/* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_state.c */
-/* sources: tools/libs/guest/stream_table.c */
+/* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_send.c */
+/* sources: tools/libs/guest/stream_state.c tools/libs/guest/stream_table.c */
 /* packages: gio-2.0 */
 /*
  * A small paravirtual domain is saved and restored as another one; its stream is damaged in all
  * ways.
  */
 #include <check.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "test_stream_machine.h"
@@ -120,6 +123,14 @@ static bool restore(int fd, struct xg_pv_result *result, GError **error)
 	return xg_restore_pv(NULL, fd, &config, result, error);
 }
 
+static void forget_new(void)
+{
+	for (unsigned mfn = 0; mfn < FRAMES; mfn++)
+		if (machine.frame[mfn].owner == NEW)
+			machine.frame[mfn].owner = machine.frame[mfn].type = 0;
+	machine.next = 1024 + 2 * machine.nr;
+}
+
 static const struct {
 	unsigned nr;
 	bool linear;
@@ -139,6 +150,147 @@ START_TEST(test_round_trip)
 	ck_assert_int_eq(lseek(fd, 0, SEEK_END) - 4, lseek(fd, -4, SEEK_CUR));
 	check_pages();
 	check_state(&result);
+	stop_machine();
+	close(fd);
+}
+END_TEST
+
+/* Pages of zeros are holes in a file, and what has been there before is not left in their place. */
+START_TEST(test_holes)
+{
+	int sparse = memfd_create("stream", 0), full = memfd_create("stream", 0);
+	struct xg_pv_result result;
+	GError *error = NULL;
+	uint8_t *bytes[2];
+	struct stat st;
+	off_t len;
+
+	start_machine(1200, true);
+	for (unsigned pfn = ZERO_PFN; pfn < ZERO_PFN + 300; pfn++)
+		memset(page_of(mfn_of(OLD, pfn)), 0, 4096);
+	ck_assert(save(sparse, &error));
+	len = lseek(sparse, 0, SEEK_CUR);
+	ck_assert_int_eq(fstat(sparse, &st), 0);
+	ck_assert_int_lt(st.st_blocks * 512, len - 290 * 4096);
+	for (off_t i = 0; i < len; i += 4096)
+		ck_assert_int_eq(pwrite(full, "some bytes that were here before", 32, i), 32);
+	ck_assert(save(full, &error));
+	ck_assert_int_eq(lseek(full, 0, SEEK_CUR), len);
+	for (unsigned i = 0; i < 2; i++) {
+		bytes[i] = g_malloc(len);
+		ck_assert_int_eq(pread(i ? full : sparse, bytes[i], len, 0), len);
+	}
+	ck_assert_mem_eq(bytes[0], bytes[1], len);
+	for (unsigned i = 0; i < 2; i++) {
+		lseek(i ? full : sparse, 0, SEEK_SET);
+		/* Pages that a domain gets are not always empty. */
+		memset(machine.ram + machine.next * 4096UL, 0xa5, machine.nr * 4096);
+		ck_assert_msg(restore(i ? full : sparse, &result, &error), "%s",
+			error ? error->message : "");
+		check_pages();
+		forget_new();
+		g_free(bytes[i]);
+	}
+	stop_machine();
+	close(sparse);
+	close(full);
+}
+END_TEST
+
+/* The public format's own checker, where Debian's xen-utils is installed, finds nothing wrong. */
+START_TEST(test_checker)
+{
+	const char *checker = "/usr/lib/xen-4.17/bin/verify-stream-v2";
+	g_autofree char *path = NULL, *problems = NULL;
+	int fd = g_file_open_tmp("stream.XXXXXX", &path, NULL), status;
+	char *argv[] = { (char *)checker, "-f", "libxc", "-i", path, NULL };
+	g_auto(GStrv) environment = g_environ_setenv(
+		g_get_environ(), "PYTHONPATH", "/usr/lib/xen-4.17/lib/python", TRUE);
+	GError *error = NULL;
+
+	start_machine(shapes[_i].nr, shapes[_i].linear);
+	ck_assert(save(fd, &error));
+	if (!access(checker, X_OK)) {
+		ck_assert(g_spawn_sync(
+			NULL, argv, environment, 0, NULL, NULL, &problems, NULL, &status, NULL));
+		ck_assert_msg(!status, "%s", problems);
+		/* And it does look. */
+		ck_assert_int_eq(pwrite(fd, "\7", 1, 40), 1);
+		ck_assert(g_spawn_sync(NULL, argv, environment, G_SPAWN_STDERR_TO_DEV_NULL, NULL,
+			NULL, NULL, NULL, &status, NULL));
+		ck_assert_int_ne(status, 0);
+	}
+	unlink(path);
+	close(fd);
+	stop_machine();
+}
+END_TEST
+
+/* A section of an ELF file, by its name. */
+static const void *section(const uint8_t *file, const char *name, size_t *size)
+{
+	const Elf64_Ehdr *head = (const void *)file;
+	const Elf64_Shdr *all = (const void *)(file + head->e_shoff);
+
+	for (unsigned i = 1; i < head->e_shnum; i++)
+		if (!strcmp((const char *)file + all[head->e_shstrndx].sh_offset + all[i].sh_name,
+			    name)) {
+			*size = all[i].sh_size;
+			ck_assert_uint_eq(all[i].sh_offset % all[i].sh_addralign, 0);
+			return file + all[i].sh_offset;
+		}
+	ck_abort_msg("no section %s", name);
+}
+
+/* A core: what is in it, as the description of the format has it. */
+START_TEST(test_dump)
+{
+	int fd = memfd_create("core", 0);
+	GError *error = NULL;
+	const uint64_t *p2m;
+	const uint8_t *pages, *notes;
+	const vcpu_guest_context_t *vcpus;
+	size_t size, len;
+	uint8_t *file;
+
+	start_machine(1200, true);
+	machine.running = _i;
+	ck_assert_msg(xg_dump_core(NULL, fd, OLD, &error), "%s", error ? error->message : "");
+	len = lseek(fd, 0, SEEK_END);
+	file = g_malloc(len);
+	ck_assert_int_eq(pread(fd, file, len, 0), len);
+	ck_assert_mem_eq(file, ELFMAG, SELFMAG);
+	ck_assert_uint_eq(((Elf64_Ehdr *)file)->e_type, ET_CORE);
+	ck_assert_uint_eq(((Elf64_Ehdr *)file)->e_phnum, 0);
+	notes = section(file, ".note.Xen", &size);
+	/* None without contents, header: magic, vCPUs, pages, size of a page. */
+	ck_assert_mem_eq(notes, "\4\0\0\0\0\0\0\0\0\0\0\2Xen", 16);
+	ck_assert_mem_eq(notes + 16, "\4\0\0\0\40\0\0\0\1\0\0\2Xen", 16);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 32), 0xf00febed);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 40), VCPUS);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 48), machine.nr - 3);
+	ck_assert_uint_eq(*(uint64_t *)(notes + 56), 4096);
+	ck_assert_mem_eq(notes + size - 24, "\4\0\0\0\10\0\0\0\3\0\0\2Xen\0\1\0\0\0\0\0\0", 24);
+	vcpus = section(file, ".xen_prstatus", &size);
+	ck_assert_uint_eq(size, VCPUS * sizeof(*vcpus));
+	for (unsigned i = 0; i < VCPUS; i++)
+		ck_assert_uint_eq(vcpus[i].user_regs.rip, 0x1000 + i);
+	ck_assert_mem_eq(section(file, ".xen_shared_info", &size), page_of(SHARED(OLD)), 4096);
+	pages = section(file, ".xen_pages", &size);
+	ck_assert_uint_eq(size, (machine.nr - 3) * 4096);
+	p2m = section(file, ".xen_p2m", &size);
+	ck_assert_uint_eq(size, (machine.nr - 3) * 16);
+	for (unsigned i = 0; i < machine.nr - 3; i++) {
+		ck_assert_uint_eq(p2m[2 * i + 1], mfn_of(OLD, p2m[2 * i]));
+		ck_assert_mem_eq(pages + i * 4096UL, page_of(p2m[2 * i + 1]), 4096);
+	}
+	ck_assert_uint_eq(machine.mapped, 0);
+	machine.refuse = "types";
+	ck_assert(!xg_dump_core(NULL, fd, OLD, &error));
+	ck_assert_ptr_nonnull(strstr(error->message, "types"));
+	g_clear_error(&error);
+	machine.refuse = NULL;
+	g_free(file);
 	stop_machine();
 	close(fd);
 }
@@ -292,14 +444,6 @@ static struct taken take_stream(void)
 	return t;
 }
 
-static void forget_new(void)
-{
-	for (unsigned mfn = 0; mfn < FRAMES; mfn++)
-		if (machine.frame[mfn].owner == NEW)
-			machine.frame[mfn].owner = machine.frame[mfn].type = 0;
-	machine.next = 1024 + 2 * machine.nr;
-}
-
 /* Restores from bytes. Returns the error or NULL; a failure says one line and leaves nothing. */
 static char *try(const void *data, size_t len)
 {
@@ -375,8 +519,9 @@ START_TEST(test_reordered)
 		memcpy(copy, t.data, end_of(&t, i));
 		memcpy(copy + end_of(&t, i), t.data + t.record[i], t.len - t.record[i]);
 		message = try(copy, t.len + size);
-		ck_assert_msg(message || type == STREAM_END || type == STREAM_PAGE_DATA, "%s twice",
-			xg_stream_name(type));
+		ck_assert_msg(message || type == STREAM_END || type == STREAM_PAGE_DATA ||
+				      type == STREAM_X86_PV_P2M_FRAMES,
+			"%s twice", xg_stream_name(type));
 		g_free(message);
 	}
 	for (unsigned i = 0; i + 1 < t.nr; i++) {
@@ -601,6 +746,9 @@ int main(void)
 
 	tcase_set_timeout(tc, 240);
 	tcase_add_loop_test(tc, test_round_trip, 0, G_N_ELEMENTS(shapes));
+	tcase_add_test(tc, test_holes);
+	tcase_add_loop_test(tc, test_checker, 0, G_N_ELEMENTS(shapes));
+	tcase_add_loop_test(tc, test_dump, 0, 2);
 	tcase_add_test(tc, test_pipe);
 	tcase_add_test(tc, test_bad_guests);
 	tcase_add_test(tc, test_resume);

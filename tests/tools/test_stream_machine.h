@@ -108,7 +108,7 @@ int xc_domain_release(xc_interface *xc, uint32_t domid, unsigned nr, const xen_p
 	unsigned done;
 
 	for (done = 0; done < nr && machine.frame[frames[done]].owner == domid; done++)
-		machine.frame[frames[done]].owner = 0;
+		machine.frame[frames[done]].owner = machine.frame[frames[done]].type = 0;
 	return done;
 }
 

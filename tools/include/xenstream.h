@@ -71,6 +71,12 @@ bool xg_send_pv(xc_interface *xc, int fd, const struct xg_save_config *config,
  */
 bool xg_resume_pv(xc_interface *xc, uint32_t domid, GError **error);
 
+/**
+ * Writes the memory and registers of domain @domid to @fd as an ELF file in the public "xen dump-core format". The domain
+ * should stand still; of one that runs, parts are of different moments. False and @error (XG_ERROR) on failure.
+ */
+bool xg_dump_core(xc_interface *xc, int fd, uint32_t domid, GError **error);
+
 /** What is restored. */
 struct xg_restore_config {
 	uint32_t domid;         /* created, without memory and vCPUs */

@@ -31,7 +31,8 @@ static void volume_free(void *data)
 	g_free(volume);
 }
 
-/* Formats that carry a disk inside; only raw disks can be read. */
+/* Formats that carry a disk inside. They are not guessed: a guest may write such a head to its raw
+ * disk. */
 static bool check_format(const char *path, int fd, GError **error)
 {
 	static const struct {
@@ -43,7 +44,8 @@ static bool check_format(const char *path, int fd, GError **error)
 		return fail(error, "%s: cannot read: %s", path, g_strerror(errno));
 	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++)
 		if (!memcmp(head, formats[i].magic, strlen(formats[i].magic)))
-			return fail(error, "%s is a %s image; only raw disks can be read", path,
+			return fail(error,
+				"%s is a %s image; without --format only raw disks are read", path,
 				formats[i].name);
 	return true;
 }

@@ -14,6 +14,7 @@
 
 static gboolean quiet, interactive;
 static char *output_path, *output_directory, *output_format;
+static char *image_format;
 static char *kernel_path, *ramdisk_path, *extra_args, *entry_name;
 
 static const GOptionEntry options[] = { { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet,
@@ -25,6 +26,8 @@ static const GOptionEntry options[] = { { "quiet", 'q', 0, G_OPTION_ARG_NONE, &q
 		"Put kernel and RAM disk into DIR (" RUNDIR "/boot)", "DIR" },
 	{ "output-format", 0, 0, G_OPTION_ARG_STRING, &output_format,
 		"sxp (default), simple (lines) or simple0 (ended by NUL)", "FORMAT" },
+	{ "format", 0, 0, G_OPTION_ARG_STRING, &image_format,
+		"DISK is an image of this format, as QEMU names it (raw)", "FORMAT" },
 	{ "kernel", 0, 0, G_OPTION_ARG_STRING, &kernel_path, "Kernel on the disk; reads no menu",
 		"PATH" },
 	{ "ramdisk", 0, 0, G_OPTION_ARG_STRING, &ramdisk_path, "RAM disk, with --kernel", "PATH" },
@@ -180,7 +183,7 @@ static bool print_result(const struct result *result, GError **error)
 	return ok || fail(error, "cannot write the result: %s", g_strerror(errno));
 }
 
-static bool boot(const char *path, GError **error)
+static bool boot_disk(const char *path, GError **error)
 {
 	struct disk *disk = disk_open(path, error);
 	struct result result = { 0 };
@@ -198,6 +201,23 @@ static bool boot(const char *path, GError **error)
 	g_free(result.ramdisk);
 	g_free(result.args);
 	disk_free(disk);
+	return ok;
+}
+
+static bool boot(const char *path, GError **error)
+{
+	struct image *image;
+	bool ok;
+
+	if (!image_format || !strcmp(image_format, "raw"))
+		return boot_disk(path, error);
+	image = image_attach(path, image_format, error);
+	if (!image)
+		return false;
+	ok = boot_disk(image_device(image), error);
+	image_detach(image);
+	if (!ok)
+		g_prefix_error(error, "%s: ", path);
 	return ok;
 }
 

@@ -44,7 +44,17 @@ struct disk {
 bool sandbox_run(const struct disk *disk, const char *const *argv, int out, uint64_t limit,
 	int *status, char **complaint, GError **error);
 
-/** Opens the disk or image at @path and lists its volumes. NULL on error. */
+struct image;
+/**
+ * Shows what the image at @path, of a @format that QEMU knows, holds as a block device, until
+ * image_detach() or the end of this process. NULL on error.
+ */
+struct image *image_attach(const char *path, const char *format, GError **error);
+void image_detach(struct image *image);
+/** Path of the device; the image's. */
+const char *image_device(const struct image *image);
+
+/** Opens the disk or raw image at @path and lists its volumes. NULL on error. */
 struct disk *disk_open(const char *path, GError **error);
 void disk_free(struct disk *disk);
 /** The volume that a boot loader's text means: "hd0,msdos1", "(hd0,0)" if @from_zero, "hd0"; NULL

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/disk.h"
 #include "error.h"
 #include "hotplug.h"
 #include "log.h"
@@ -57,10 +58,20 @@ static bool is_cd(struct device_config *device)
 	return dev && g_str_has_suffix(dev, ":cdrom");
 }
 
-/* The file or device behind the first disk that is no CD: "phy:sda1", "file:/path",
- * "tap:aio:/path". */
-static char *first_disk(const struct config *config)
+/* QEMU's name of the format in "tap:FORMAT:/path", of which @path is ":/path". */
+static const char *format_of(const char *uname, const char *path)
 {
+	g_autofree char *kinds = g_strndup(uname, path - uname);
+	const char *last = strrchr(kinds, ':');
+
+	return last ? tap_format(last + 1) : NULL;
+}
+
+/* The file or device behind the first disk that is no CD: "phy:sda1", "file:/path",
+ * "tap:aio:/path"; of an image, its format too. */
+static char *first_disk(const struct config *config, const char **format)
+{
+	*format = NULL;
 	for (unsigned int i = 0; i < config->devices->len; i++) {
 		struct device_config *device = config->devices->pdata[i];
 		g_autofree char *uname = sxp_child_text(device->sxp, "uname");
@@ -73,6 +84,8 @@ static char *first_disk(const struct config *config)
 			!(g_str_equal(device->class, "vbd") ||
 				g_str_has_prefix(device->class, "tap")))
 			continue;
+		if (tap)
+			*format = format_of(uname, tap);
 		if (g_str_has_prefix(uname, "phy:") && path[1] != '/')
 			return g_strconcat("/dev/", path + 1, NULL);
 		return g_strdup(path + 1);
@@ -103,8 +116,16 @@ static bool add_arguments(GPtrArray *argv, const struct config *config, GError *
 	return true;
 }
 
-static GPtrArray *command(
-	const struct config *config, const char *disk, const char *directory, GError **error)
+/* Programs that others have written know nothing of formats. */
+static bool is_pygrub(const char *program)
+{
+	g_autofree char *name = g_path_get_basename(program);
+
+	return g_str_equal(name, "pygrub");
+}
+
+static GPtrArray *command(const struct config *config, const char *disk, const char *format,
+	const char *directory, GError **error)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
 	char *program = find_program(config->bootloader);
@@ -114,6 +135,8 @@ static GPtrArray *command(
 	g_ptr_array_add(argv, program);
 	g_ptr_array_add(argv, g_strdup("-q"));
 	g_ptr_array_add(argv, g_strdup_printf("--output-directory=%s", directory));
+	if (format && !g_str_equal(format, "raw") && is_pygrub(program))
+		g_ptr_array_add(argv, g_strdup_printf("--format=%s", format));
 	if (!add_arguments(argv, config, error))
 		return NULL;
 	g_ptr_array_add(argv, g_strdup(disk));
@@ -141,10 +164,10 @@ static char *run_command(GPtrArray *argv, int output, int errors, GError **error
 	return fail(error, "%s failed: %s", name, said), NULL;
 }
 
-static char *run(
-	const struct config *config, const char *disk, const char *directory, GError **error)
+static char *run(const struct config *config, const char *disk, const char *format,
+	const char *directory, GError **error)
 {
-	g_autoptr(GPtrArray) argv = command(config, disk, directory, error);
+	g_autoptr(GPtrArray) argv = command(config, disk, format, directory, error);
 	int output = argv ? program_output(error) : -1;
 	int errors = output >= 0 ? program_output(error) : -1;
 	char *text = errors >= 0 ? run_command(argv, output, errors, error) : NULL;
@@ -158,12 +181,14 @@ static char *run(
 
 static bool read_files(const struct config *config, struct boot_files *files, GError **error)
 {
-	g_autofree char *disk = first_disk(config), *text = NULL, *args = NULL, *own = NULL;
+	const char *format;
+	g_autofree char *disk = first_disk(config, &format), *text = NULL, *args = NULL,
+			*own = NULL;
 	g_autoptr(GVariant) sxp = NULL;
 
 	if (!disk)
 		return fail(error, "the domain has no disk"), false;
-	text = run(config, disk, files->directory, error);
+	text = run(config, disk, format, files->directory, error);
 	sxp = text ? sxp_parse(text, -1, error) : NULL;
 	if (!sxp)
 		return false;

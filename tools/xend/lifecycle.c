@@ -195,6 +195,15 @@ static void act(struct domain *domain, enum action action)
 static const char *const reasons[] = { "poweroff", "reboot", "suspend", "crash", "watchdog",
 	"soft reset" };
 
+static void dump_core(struct domain *domain)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *path = domain_dump(domain, NULL, false, &error);
+
+	if (!path)
+		log_error("domain %s: no core: %s", domain->name, error->message);
+}
+
 static void has_shut_down(struct domain *domain, unsigned int reason)
 {
 	enum action action = action_for(domain, reason);
@@ -202,8 +211,9 @@ static void has_shut_down(struct domain *domain, unsigned int reason)
 	log_info("domain %s: %d has ended: %s; action: %s", domain->name, domain->domid,
 		reason < G_N_ELEMENTS(reasons) ? reasons[reason] : "unknown reason",
 		action_name(action));
-	if (action == ACTION_COREDUMP_DESTROY || action == ACTION_COREDUMP_RESTART)
-		log_warning("domain %s: no core is dumped: not supported yet", domain->name);
+	if (action == ACTION_COREDUMP_DESTROY || action == ACTION_COREDUMP_RESTART ||
+		(reason == SHUTDOWN_crash && option_flag("enable-dump")))
+		dump_core(domain);
 	act(domain, action);
 }
 

@@ -43,7 +43,7 @@ static const struct op table[] = {
 		"Stops moving a domain: it goes on here" },
 	{ "xend.domain.migrate_decide", NULL, "domain:d here:b", op_migrate_decide,
 		"Declares where a domain runs whose other host does not answer" },
-	{ "xend.domain.dump", NULL, "domain:d file:s? live:b? crash:b? reset:b?", op_not_yet,
+	{ "xend.domain.dump", NULL, "domain:d file:s? live:b? crash:b? reset:b?", op_dump,
 		"Writes a domain's memory to a file" },
 	{ "xend.domain.send_sysrq", "sysrq", "domain:d key:s", op_send_sysrq,
 		"Sends a magic SysRq" },

@@ -56,20 +56,22 @@ GVariant *op_done(void);
 
 /* The domain of the first argument, which exists and is not domain 0; locked and with a reference. */
 struct domain *find_guest(struct call *call, GError **error);
+/* Ends it and starts it again; if that fails, it is gone. */
+bool domain_reset(struct domain *domain, GError **error);
 
 /* The handlers, in ops_*.c. */
 #define OP(name) GVariant *name(struct call *call, GError **error)
 /* clang-format off */
 OP(op_domains); OP(op_domains_with_state); OP(op_domain); OP(op_create); OP(op_wait_for_devices);
 OP(op_new); OP(op_start); OP(op_delete); OP(op_configure); OP(op_pause); OP(op_unpause);
-OP(op_shutdown); OP(op_destroy); OP(op_reset); OP(op_set_name); OP(op_not_yet); OP(op_send_sysrq);
+OP(op_shutdown); OP(op_destroy); OP(op_reset); OP(op_set_name); OP(op_send_sysrq);
 OP(op_send_trigger); OP(op_restart_count); OP(op_memory_target); OP(op_maxmem); OP(op_vcpu_count);
 OP(op_pincpu); OP(op_vcpu_info); OP(op_credit_get); OP(op_credit_set); OP(op_sedf_get);
 OP(op_sedf_set); OP(op_bvt_get); OP(op_bvt_set); OP(op_bvt_ctx_allow); OP(op_rrobin_slice);
 OP(op_device_create); OP(op_device_configure); OP(op_device_destroy); OP(op_device_list);
 OP(op_node_info); OP(op_node_config); OP(op_dmesg); OP(op_dmesg_clear); OP(op_log);
 OP(op_debug_keys); OP(op_list_methods); OP(op_method_help); OP(op_method_signature);
-OP(op_save); OP(op_restore); OP(op_suspend); OP(op_resume);
+OP(op_save); OP(op_restore); OP(op_suspend); OP(op_resume); OP(op_dump);
 OP(op_save); OP(op_restore); OP(op_migrate); OP(op_migrate_status); OP(op_migrate_cancel);
 OP(op_migrate_decide);
 /* clang-format on */

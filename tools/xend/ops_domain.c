@@ -329,6 +329,18 @@ GVariant *op_destroy(struct call *call, GError **error)
 	return op_done();
 }
 
+bool domain_reset(struct domain *domain, GError **error)
+{
+	domain_end(domain, true);
+	if (domain_build(domain, error) && domain_unpause(domain, error))
+		return true;
+	if (domain->phase != PHASE_HALTED)
+		domain_end(domain, false);
+	else if (!domain->managed)
+		domain_remove(domain);
+	return false;
+}
+
 GVariant *op_reset(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = find_guest(call, error);
@@ -337,14 +349,7 @@ GVariant *op_reset(struct call *call, GError **error)
 		return NULL;
 	if (domain->foreign)
 		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	domain_end(domain, true);
-	if (domain_build(domain, error) && domain_unpause(domain, error))
-		return op_done();
-	if (domain->phase != PHASE_HALTED)
-		domain_end(domain, false);
-	else if (!domain->managed)
-		domain_remove(domain);
-	return NULL;
+	return domain_reset(domain, error) ? op_done() : NULL;
 }
 
 GVariant *op_set_name(struct call *call, GError **error)

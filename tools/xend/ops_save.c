@@ -24,7 +24,8 @@ GVariant *op_save(struct call *call, GError **error)
 		return NULL;
 	if (!g_path_is_absolute(call_text(call, 1)))
 		return fail(error, "%s: not a path from the root", call_text(call, 1)), NULL;
-	return domain_save(domain, call_text(call, 1), call_flag(call, 2, false), error) ? op_done() : NULL;
+	return domain_save(domain, call_text(call, 1), call_flag(call, 2, false), error) ? op_done()
+											 : NULL;
 }
 
 GVariant *op_restore(struct call *call, GError **error)
@@ -59,7 +60,26 @@ GVariant *op_resume(struct call *call, GError **error)
 	return domain_resume(domain, call_flag(call, 1, false), error) ? op_done() : NULL;
 }
 
-GVariant *op_not_yet(struct call *call, GError **error)
+GVariant *op_dump(struct call *call, GError **error)
 {
-	return fail(error, "this xend cannot dump domains yet"), NULL;
+	g_autoptr(locked_domain) domain = find_guest(call, error);
+	const char *wanted = call_text(call, 1);
+	bool crash = call_flag(call, 3, false), reset = call_flag(call, 4, false);
+	g_autofree char *path = NULL;
+
+	if (!domain)
+		return NULL;
+	if (wanted && *wanted && !g_path_is_absolute(wanted))
+		return fail(error, "%s: not a path from the root", wanted), NULL;
+	if (reset && domain->foreign)
+		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
+	path = domain_dump(
+		domain, wanted && *wanted ? wanted : NULL, call_flag(call, 2, false), error);
+	if (!path)
+		return NULL;
+	if (crash)
+		domain_end(domain, false);
+	else if (reset && !domain_reset(domain, error))
+		return NULL;
+	return g_variant_new_string(path);
 }

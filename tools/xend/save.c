@@ -1,8 +1,8 @@
-/* Domains in files: saved and brought back. What is in a file is saved_file.c's and libs/guest's. */
+/* Domains in files: saved and brought back. What is in a file is saved_file.c's and libs/guest's.
+ */
 #include "save.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xenstream.h>
@@ -22,44 +22,22 @@ static bool suspend(void *data, GError **error)
 	return domain_suspend(data, error);
 }
 
-static bool write_domain(struct domain *domain, int fd, GError **error)
+static bool write_domain(int fd, void *data, GError **error)
 {
+	struct domain *domain = data;
 	struct xg_save_config config = {
 		.domid = domain->domid,
 		.suspend = suspend,
 		.suspend_data = domain,
 	};
 
-	if (!saved_write_head(fd, domain->config, error) || !xg_save_pv(xc, fd, &config, error) ||
-		!saved_write_tail(fd, error))
-		return false;
-	return !fsync(fd) || (fail_errno(error, "cannot be written"), false);
-}
-
-/* Into a file of another name, which takes the place of @path in the end, or is removed. */
-static bool write_file(struct domain *domain, const char *path, GError **error)
-{
-	g_autofree char *draft = g_strconcat(path, ".XXXXXX", NULL);
-	int fd = g_mkstemp_full(draft, O_WRONLY | O_CLOEXEC, 0600);
-	bool ok;
-
-	if (fd < 0)
-		return fail_errno(error, "cannot be made"), false;
-	domain->draft = draft;
-	ok = write_domain(domain, fd, error);
-	if (close(fd) && ok)
-		ok = (fail_errno(error, "cannot be written"), false);
-	if (ok && rename(draft, path))
-		ok = (fail_errno(error, "cannot be put in its place"), false);
-	if (!ok)
-		unlink(draft);
-	domain->draft = NULL;
-	return ok;
+	return saved_write_head(fd, domain->config, error) && xg_save_pv(xc, fd, &config, error) &&
+	       saved_write_tail(fd, error);
 }
 
 bool domain_save(struct domain *domain, const char *path, bool checkpoint, GError **error)
 {
-	bool ok = write_file(domain, path, error);
+	bool ok = saved_replace(path, &domain->draft, write_domain, domain, error);
 
 	if (!ok)
 		g_prefix_error(error, "%s: ", path);
@@ -73,8 +51,8 @@ bool domain_save(struct domain *domain, const char *path, bool checkpoint, GErro
 /* ---- Restoring ---- */
 
 /*
- * The domain that is in the file: a managed one that is halted, whose former configuration goes to @old, or a new one.
- * Takes @config.
+ * The domain that is in the file: a managed one that is halted, whose former configuration goes to
+ * @old, or a new one. Takes @config.
  */
 static struct domain *find_or_add(struct config *config, struct config **old, GError **error)
 {

@@ -15,6 +15,12 @@ bool domain_save(struct domain *domain, const char *path, bool checkpoint, GErro
  */
 struct domain *domain_restore(const char *path, GError **error);
 
+/*
+ * Writes its memory to a file (NULL: one below /var/xen/dump), whose path it returns; the domain stands still meanwhile,
+ * unless @live. domain->lock is held.
+ */
+char *domain_dump(struct domain *domain, const char *path, bool live, GError **error);
+
 /* Suspends a managed domain to its file, and makes it exist again, running or paused. domain->lock is held. */
 bool domain_checkpoint(struct domain *domain, GError **error);
 bool domain_resume(struct domain *domain, bool paused, GError **error);

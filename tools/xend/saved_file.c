@@ -1,11 +1,14 @@
 /*
- * xl's file, as `xl save` of Xen 4.17 writes it: a header, data that a reader may leave out (there the configuration is),
- * and then the public "LibXenLight Domain Image Format", version 2, whose record LIBXC_CONTEXT is followed by the domain's
- * stream. Behind the configuration in xl's form stands ours, which xl does not look at.
+ * xl's file, as `xl save` of Xen 4.17 writes it: a header, data that a reader may leave out (there
+ * the configuration is), and then the public "LibXenLight Domain Image Format", version 2, whose
+ * record LIBXC_CONTEXT is followed by the domain's stream. Behind the configuration in xl's form
+ * stands ours, which xl does not look at.
  */
 #include "saved_file.h"
 
+#include <fcntl.h>
 #include <fdio.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -13,12 +16,13 @@
 
 #define MAX_DATA (8 << 20)
 
-/* The magic's last characters keep programs that change the ends of lines from passing unnoticed. */
+/* The magic's last characters keep programs that change the ends of lines from passing unnoticed.
+ */
 static const char magic[32] = "Xen saved domain, xl format\n \0 \r";
 
 struct file_header {
 	char magic[32];
-	uint32_t byte_order; /* BYTE_ORDER, as the writer's processor has it */
+	uint32_t byte_order;          /* BYTE_ORDER, as the writer's processor has it */
 	uint32_t mandatory, optional; /* flags */
 	uint32_t data_length;
 };
@@ -33,10 +37,10 @@ struct image_header {
 	uint32_t version, options;
 };
 
-#define IDENT              "LibxlFmt"
-#define IMAGE_VERSION      2
-#define OPTION_BIG_ENDIAN  1u
-#define OPTION_LEGACY      2u
+#define IDENT             "LibxlFmt"
+#define IMAGE_VERSION     2
+#define OPTION_BIG_ENDIAN 1u
+#define OPTION_LEGACY     2u
 
 struct record {
 	uint32_t type, length; /* of the body, which is filled up with zeros to a multiple of 8 */
@@ -48,6 +52,29 @@ enum { RECORD_END, RECORD_LIBXC_CONTEXT, RECORD_EMULATOR_XENSTORE_DATA, RECORD_E
 #define MAX_RECORD (256u << 20)
 
 /* ---- Writing ---- */
+
+bool saved_replace(const char *path, char **draft, bool write(int fd, void *data, GError **error),
+	void *data, GError **error)
+{
+	g_autofree char *name = g_strconcat(path, ".XXXXXX", NULL);
+	int fd = g_mkstemp_full(name, O_WRONLY | O_CLOEXEC, 0600);
+	bool ok;
+
+	if (fd < 0)
+		return fail_errno(error, "cannot be made"), false;
+	*draft = name;
+	ok = write(fd, data, error);
+	if (ok && fsync(fd))
+		ok = (fail_errno(error, "cannot be written"), false);
+	if (close(fd) && ok)
+		ok = (fail_errno(error, "cannot be written"), false);
+	if (ok && rename(name, path))
+		ok = (fail_errno(error, "cannot be put in its place"), false);
+	if (!ok)
+		unlink(name);
+	*draft = NULL;
+	return ok;
+}
 
 static bool put(int fd, const void *data, size_t length, GError **error)
 {
@@ -68,7 +95,8 @@ bool saved_write_head(int fd, const struct config *config, GError **error)
 	struct record record = { .type = RECORD_LIBXC_CONTEXT };
 
 	memcpy(file.magic, magic, sizeof(magic));
-	return put(fd, &file, sizeof(file), error) && put(fd, &json_length, sizeof(json_length), error) &&
+	return put(fd, &file, sizeof(file), error) &&
+	       put(fd, &json_length, sizeof(json_length), error) &&
 	       put(fd, json, json_length, error) && put(fd, own, strlen(own), error) &&
 	       put(fd, &image, sizeof(image), error) && put(fd, &record, sizeof(record), error);
 }
@@ -105,7 +133,8 @@ static bool skip(int fd, uint64_t length, GError **error)
 	return true;
 }
 
-/* The records up to @last. Those of device models are left out, and so is what a reader may leave out. */
+/* The records up to @last. Those of device models are left out, and so is what a reader may leave
+ * out. */
 static bool read_records(int fd, uint32_t last, GError **error)
 {
 	struct record record;
@@ -114,10 +143,14 @@ static bool read_records(int fd, uint32_t last, GError **error)
 		if (!get(fd, &record, sizeof(record), error))
 			return false;
 		if (record.type == last)
-			return !record.length || (fail(error, "has a record %u with a body", last), false);
-		if (!(record.type & RECORD_OPTIONAL) && record.type != RECORD_EMULATOR_XENSTORE_DATA &&
+			return !record.length ||
+			       (fail(error, "has a record %u with a body", last), false);
+		if (!(record.type & RECORD_OPTIONAL) &&
+			record.type != RECORD_EMULATOR_XENSTORE_DATA &&
 			record.type != RECORD_EMULATOR_CONTEXT)
-			return fail(error, "has a record of type %#x in a wrong place", record.type), false;
+			return fail(error, "has a record of type %#x in a wrong place",
+				       record.type),
+			       false;
 		if (record.length > MAX_RECORD)
 			return fail(error, "has a record of %u bytes", record.length), false;
 		if (!skip(fd, ((uint64_t)record.length + 7) & ~7ull, error))
@@ -140,8 +173,9 @@ static bool read_image_header(int fd, GError **error)
 			       GUINT32_FROM_BE(image.version), IMAGE_VERSION),
 		       false;
 	if (options & (OPTION_BIG_ENDIAN | OPTION_LEGACY))
-		return fail(error, "has a domain %s", options & OPTION_LEGACY ? "that was converted from an older form"
-									      : "of a big-endian machine"),
+		return fail(error, "has a domain %s",
+			       options & OPTION_LEGACY ? "that was converted from an older form"
+						       : "of a big-endian machine"),
 		       false;
 	return read_records(fd, RECORD_LIBXC_CONTEXT, error);
 }
@@ -155,8 +189,8 @@ static bool read_file_header(int fd, struct file_header *file, GError **error)
 	if (file->byte_order != BYTE_ORDER_MARK)
 		return fail(error, "is from a machine with another order of bytes"), false;
 	if (file->mandatory != (FLAG_JSON | FLAG_STREAM_V2))
-		return fail(error, "is of another version: its flags are %#x, not %#x", file->mandatory,
-			       FLAG_JSON | FLAG_STREAM_V2),
+		return fail(error, "is of another version: its flags are %#x, not %#x",
+			       file->mandatory, FLAG_JSON | FLAG_STREAM_V2),
 		       false;
 	if (file->data_length < sizeof(uint32_t) || file->data_length > MAX_DATA)
 		return fail(error, "has a configuration of %u bytes", file->data_length), false;
@@ -173,7 +207,8 @@ static struct config *parse_data(const char *data, uint32_t length, GError **err
 	data += sizeof(json_length);
 	length -= sizeof(json_length);
 	if (json_length > length)
-		return fail(error, "has a configuration of %u bytes in %u", json_length, length), NULL;
+		return fail(error, "has a configuration of %u bytes in %u", json_length, length),
+		       NULL;
 	if (json_length == length)
 		return saved_from_json(data, strnlen(data, json_length), error);
 	sxp = sxp_parse(data + json_length, length - json_length, error);

@@ -7,6 +7,13 @@
 
 #include "config.h"
 
+/*
+ * Has @write fill a new file, which takes the place of @path when it is complete, or is removed. *@draft is its name
+ * meanwhile, and NULL afterwards.
+ */
+bool saved_replace(const char *path, char **draft, bool write(int fd, void *data, GError **error), void *data,
+	GError **error);
+
 /* Writes what comes before the stream, and what comes after it. */
 bool saved_write_head(int fd, const struct config *config, GError **error);
 bool saved_write_tail(int fd, GError **error);

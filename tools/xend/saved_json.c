@@ -44,7 +44,8 @@ static void add_vcpus(JsonBuilder *builder, const struct config *config)
 	json_builder_set_member_name(builder, "avail_vcpus");
 	json_builder_begin_array(builder);
 	for (unsigned int i = 0; i < config->maxvcpus; i++)
-		if (*config->vcpu_avail ? config->vcpu_avail[i / 64] >> i % 64 & 1 : i < config->vcpus)
+		if (*config->vcpu_avail ? config->vcpu_avail[i / 64] >> i % 64 & 1
+					: i < config->vcpus)
 			json_builder_add_int_value(builder, i);
 	json_builder_end_array(builder);
 }
@@ -75,7 +76,8 @@ static void add_build_info(JsonBuilder *builder, const struct config *config)
 
 static void add_disk(JsonBuilder *builder, GVariant *device)
 {
-	g_autofree char *uname = sxp_child_text(device, "uname"), *dev = sxp_child_text(device, "dev");
+	g_autofree char *uname = sxp_child_text(device, "uname"),
+			*dev = sxp_child_text(device, "dev");
 	g_autofree char *mode = sxp_child_text(device, "mode");
 	const char *path = uname ? strrchr(uname, ':') : NULL;
 	bool qcow = uname && strstr(uname, ":qcow2:"), cdrom;
@@ -96,8 +98,8 @@ static void add_disk(JsonBuilder *builder, GVariant *device)
 
 static void add_nic(JsonBuilder *builder, GVariant *device)
 {
-	static const char *const names[][2] = { { "mac", "mac" }, { "ip", "ip" }, { "bridge", "bridge" },
-		{ "vifname", "ifname" }, { "script", "script" } };
+	static const char *const names[][2] = { { "mac", "mac" }, { "ip", "ip" },
+		{ "bridge", "bridge" }, { "vifname", "ifname" }, { "script", "script" } };
 
 	json_builder_begin_object(builder);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -174,7 +176,8 @@ static const char *text_of(JsonObject *object, const char *name)
 {
 	JsonNode *node = member(object, name, JSON_NODE_VALUE);
 
-	return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
+	return node && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+								       : NULL;
 }
 
 static gint64 int_of(JsonObject *object, const char *name)
@@ -198,7 +201,8 @@ static void take_action(GVariantBuilder *builder, JsonObject *top, const char *n
 	while (word && action < G_N_ELEMENTS(actions) && !g_str_equal(word, actions[action]))
 		action++;
 	/* The others begin the domain anew in ways that there are not here. */
-	sxp_add_pair(builder, name, action_name(action < G_N_ELEMENTS(actions) ? action : ACTION_RESTART));
+	sxp_add_pair(builder, name,
+		action_name(action < G_N_ELEMENTS(actions) ? action : ACTION_RESTART));
 }
 
 static void take_build_info(GVariantBuilder *builder, JsonObject *info)
@@ -229,15 +233,16 @@ static GVariant *disk(JsonObject *object)
 {
 	const char *path = text_of(object, "pdev_path"), *format = text_of(object, "format");
 	bool raw = !format || g_str_equal(format, "raw");
-	g_autofree char *uname = g_strconcat(!raw		 ? "tap:"
-			: path && g_str_has_prefix(path, "/dev/") ? "phy:"
-								 : "file:",
+	g_autofree char *uname = g_strconcat(!raw                                      ? "tap:"
+					     : path && g_str_has_prefix(path, "/dev/") ? "phy:"
+										       : "file:",
 		raw ? "" : format, raw ? "" : ":", path ? path : "", NULL);
 	g_autofree char *dev = g_strconcat(text_of(object, "vdev") ? text_of(object, "vdev") : "",
 		int_of(object, "is_cdrom") ? ":cdrom" : NULL, NULL);
 
-	return sxp_list(sxp_atom(raw ? "vbd" : "tap"), sxp_pair("uname", uname), sxp_pair("dev", dev),
-		sxp_pair("mode", int_of(object, "readwrite") ? "w" : "r"), NULL);
+	return sxp_list(sxp_atom(raw ? "vbd" : "tap"), sxp_pair("uname", uname),
+		sxp_pair("dev", dev), sxp_pair("mode", int_of(object, "readwrite") ? "w" : "r"),
+		NULL);
 }
 
 static GVariant *nic(JsonObject *object)
@@ -256,8 +261,8 @@ static GVariant *nic(JsonObject *object)
 	return g_variant_builder_end(&builder);
 }
 
-static void take_devices(
-	GVariantBuilder *builder, JsonObject *top, const char *name, GVariant *make(JsonObject *object))
+static void take_devices(GVariantBuilder *builder, JsonObject *top, const char *name,
+	GVariant *make(JsonObject *object))
 {
 	JsonArray *array = array_of(top, name);
 
@@ -265,7 +270,8 @@ static void take_devices(
 		JsonNode *node = json_array_get_element(array, i);
 
 		if (JSON_NODE_HOLDS_OBJECT(node))
-			sxp_add(builder, sxp_pair_value("device", make(json_node_get_object(node))));
+			sxp_add(builder,
+				sxp_pair_value("device", make(json_node_get_object(node))));
 	}
 }
 
@@ -277,7 +283,9 @@ static struct config *take(JsonObject *top, GError **error)
 	GVariantBuilder builder;
 
 	if (g_strcmp0(type, "pv"))
-		return fail(error, "holds a domain of type %s, not a paravirtual one", type ? type : "unknown"), NULL;
+		return fail(error, "holds a domain of type %s, not a paravirtual one",
+			       type ? type : "unknown"),
+		       NULL;
 	g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
 	sxp_add(&builder, sxp_atom("vm"));
 	pair(&builder, "name", text_of(create, "name"));

@@ -1,4 +1,5 @@
-/* A guest that suspends itself, so that it can be saved or moved, and one that goes on where it was. */
+/* A guest that suspends itself, so that it can be saved or moved, and one that goes on where it
+ * was. */
 #include <unistd.h>
 #include <xenstream.h>
 
@@ -34,21 +35,27 @@ static void withdraw(struct domain *domain)
 /* Whether it suspended; the error says that it ended or did nothing. */
 static bool wait_for(struct domain *domain, GError **error)
 {
-	gint64 end = g_get_monotonic_time() + SUSPEND_SECONDS * G_USEC_PER_SEC;
+	gint64 begin = g_get_monotonic_time(), now;
+	gint64 end = begin + SUSPEND_SECONDS * G_USEC_PER_SEC;
 
-	while (g_get_monotonic_time() < end) {
+	while ((now = g_get_monotonic_time()) < end) {
 		struct xen_domctl_getdomaininfo info;
 
 		if (domain_is_suspended(domain))
 			return true;
 		if (!host_domain(domain->domid, &info) ||
 			info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
-			return fail(error, "Domain '%s' ended in place of suspending.", domain->name), false;
-		g_usleep(20000);
+			return fail(error, "Domain '%s' ended in place of suspending.",
+				       domain->name),
+			       false;
+		/* Whoever moves the guest wants to know at once. */
+		g_usleep(now - begin < G_USEC_PER_SEC ? 1000 : 20000);
 	}
 	withdraw(domain);
 	return domain_is_suspended(domain) ||
-	       (fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name, SUSPEND_SECONDS), false);
+	       (fail(error, "Domain '%s' did not suspend within %d seconds.", domain->name,
+			SUSPEND_SECONDS),
+		       false);
 }
 
 bool domain_suspend(struct domain *domain, GError **error)
@@ -58,7 +65,8 @@ bool domain_suspend(struct domain *domain, GError **error)
 	if (domain_is_suspended(domain))
 		return !domain->draft || state_save(domain);
 	if (host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_paused)
-		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name), false;
+		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name),
+		       false;
 	domain->suspending = true;
 	if (!state_save(domain))
 		return fail(error, "cannot write the state of the domain"), false;

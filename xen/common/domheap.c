@@ -84,7 +84,7 @@ int assign_pages(struct page_info *pg, unsigned int nr, struct domain *d, unsign
 
 int detach_page(struct page_info *pg, struct domain *d)
 {
-	u64 ours = PGC_allocated | 2;
+	u64 ours = PGC_allocated | 2 | (READ_ONCE(pg->count_info) & PGC_foreign_noted);
 	int rc = 0;
 
 	spin_lock(&d->page_alloc_lock);

@@ -506,6 +506,14 @@ bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *con
 	return true;
 }
 
+bool xg_dump_core(xc_interface *xc, int fd, uint32_t domid, GError **error)
+{
+	if (!disturbed("dump") && dprintf(fd, "core of %u", domid) > 0)
+		return true;
+	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", domid);
+	return false;
+}
+
 bool xg_resume_pv(xc_interface *xc, uint32_t domid, GError **error)
 {
 	return !unlink(path_of("shutdown", domid));

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from fakehost import wait_until
+from fakehost import BUILD, wait_until
 from test_xend import SUSPEND, VIF, child, fault
 
 
@@ -261,3 +261,33 @@ def test_suspend_at_the_end(host):
     wait_until(lambda: child(host.server.xend.domain("alice"), "state") == "------")
     assert not list((host.directory / "domains").glob("*/checkpoint.chk"))
     host.call.destroy("alice")
+
+
+def test_dump(host, tmp_path):
+    domid, uuid = run(host)
+    core = tmp_path / "core"
+    assert host.call.dump("alice", str(core)) == str(core)
+    assert core.read_text() == f"core of {domid}" and core.stat().st_mode & 0o777 == 0o600
+    assert child(host.server.xend.domain("alice"), "state") == "------"
+    assert "not a path" in fault(host.call.dump, "alice", "core").faultString
+    assert "/nowhere/core" in fault(host.call.dump, "alice", "/nowhere/core").faultString
+    (host.fake / "fail.dump").touch()
+    assert "cannot be written" in fault(host.call.dump, "alice", str(core)).faultString
+    assert core.read_text() == f"core of {domid}" and len(list(tmp_path.glob("core*"))) == 1
+    assert child(host.server.xend.domain("alice"), "state") == "------"
+    (host.fake / "fail.dump").unlink()
+    host.call.dump("alice", str(core), True, False, True)
+    assert host.domid() != domid and child(host.server.xend.domain("alice"), "uuid") == uuid
+    host.call.dump("alice", str(core), False, True)
+    assert host.names() == ["Domain-0"] and host.leftovers() == []
+
+
+def test_dump_of_crash(host):
+    host.call.create(host.vm("alice", ["on_crash", "coredump-destroy"]))
+    domid = host.domid()
+    host.guest_ends(domid, 3)
+    wait_until(lambda: host.leftovers() == [])
+    cores = list((BUILD / "dump/alice").glob(f"*-alice.{domid}.core"))
+    assert cores and cores[-1].read_text() == f"core of {domid}"
+    for core in cores:
+        core.unlink()

@@ -100,6 +100,7 @@ struct stream_tsc_info {
 
 struct stream {
 	int fd;
+	bool skips; /* a file in which holes may stand for zeros */
 	uint32_t domid;
 	GCancellable *cancellable;
 	xg_progress_fn progress;
@@ -123,6 +124,16 @@ bool xg_stream_put(const struct stream *s, uint32_t type, const void *head, size
 /** Fills all of @iov, which is changed; an end of the stream before that is an error. */
 bool xg_stream_readv(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
 bool xg_stream_read(const struct stream *s, void *data, size_t len, GError **error);
+
+/** Whether @fd is a file that ends where it stands. */
+bool xg_stream_may_skip(int fd);
+
+/**
+ * As xg_stream_writev() and xg_stream_readv(), for whole pages: those of zeros become holes in files that may have them
+ * (s->skips), and holes are not read.
+ */
+bool xg_stream_write_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
+bool xg_stream_read_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
 
 /** Sets @error to "domain N: WHAT: " and errno's text. Returns false. */
 bool xg_stream_refused(uint32_t domid, const char *what, GError **error);

@@ -117,7 +117,7 @@ static bool fill(struct restorer *r, struct page_batch *b, uint8_t *pages, GErro
 			memset(pages + slot * XC_PAGE_SIZE, 0, XC_PAGE_SIZE);
 		slot++;
 	}
-	return xg_stream_readv(&r->s, b->iov, nr, error);
+	return xg_stream_read_pages(&r->s, b->iov, nr, error);
 }
 
 static bool load(struct restorer *r, struct page_batch *b, GError **error)

@@ -90,10 +90,11 @@ bool xg_saver_put_policy(struct saver *v, GError **error)
 	if (xc_get_domain_cpu_policy(v->xc, v->s.domid, leaves, &nr_leaves, msrs, &nr_msrs))
 		xg_stream_refused(v->s.domid, "its kind of CPU is not known", error);
 	else
-		ok = xg_stream_put(&v->s, STREAM_X86_CPUID_POLICY, NULL, 0, leaves,
-			     nr_leaves * sizeof(*leaves), error) &&
-		     xg_stream_put(&v->s, STREAM_X86_MSR_POLICY, NULL, 0, msrs,
-			     nr_msrs * sizeof(*msrs), error);
+		/* There is no such thing as an empty record of these. */
+		ok = (!nr_leaves || xg_stream_put(&v->s, STREAM_X86_CPUID_POLICY, NULL, 0, leaves,
+					    nr_leaves * sizeof(*leaves), error)) &&
+		     (!nr_msrs || xg_stream_put(&v->s, STREAM_X86_MSR_POLICY, NULL, 0, msrs,
+					  nr_msrs * sizeof(*msrs), error));
 	g_free(leaves);
 	g_free(msrs);
 	return ok && xg_stream_put(&v->s, STREAM_STATIC_DATA_END, NULL, 0, NULL, 0, error);
@@ -187,7 +188,7 @@ static bool put_batch(
 		}
 		b->iov[3 + i] = (struct iovec){ page, XC_PAGE_SIZE };
 	}
-	return xg_stream_writev(&v->s, b->iov, 3 + b->nr_data, error);
+	return xg_stream_write_pages(&v->s, b->iov, 3 + b->nr_data, error);
 }
 
 static bool save_batch(struct saver *v, struct batch *b, uint64_t *copies, GError **error)
@@ -271,12 +272,12 @@ static bool (*const steps[])(struct saver *v, GError **error) = {
 	xg_saver_put_vcpus,
 };
 
-void xg_saver_begin(
-	struct saver *v, xc_interface *xc, int fd, const struct xg_save_config *config)
+void xg_saver_begin(struct saver *v, xc_interface *xc, int fd, const struct xg_save_config *config)
 {
 	*v = (struct saver){
 		.s = {
 			.fd = fd,
+			.skips = xg_stream_may_skip(fd),
 			.domid = config->domid,
 			.cancellable = config->cancellable,
 			.progress = config->progress,

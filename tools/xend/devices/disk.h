@@ -40,6 +40,9 @@ bool disk_may_use(const struct disk *disk, const char *own_back, GError **error)
  * number. */
 int loop_create(const char *path, bool write, char **device, GError **error);
 
+/* The name that QEMU has for the format of "tap:FORMAT:PATH"; NULL if there is none. */
+const char *tap_format(const char *name);
+
 bool disk_is_called(struct device *device, const char *name);
 
 #endif

@@ -20,7 +20,7 @@ static const struct {
 	{ "vdi", "vdi" },
 };
 
-static const char *format_of(const char *name)
+const char *tap_format(const char *name)
 {
 	for (unsigned int i = 0; i < G_N_ELEMENTS(formats); i++)
 		if (g_str_equal(formats[i].name, name))
@@ -42,7 +42,7 @@ static const char *read_disk(struct device *device, struct disk *disk, GError **
 	if (!path || !path[1])
 		return fail(error, "uname: '%s' is not FORMAT:PATH", disk->path), NULL;
 	*path = 0;
-	format = format_of(disk->path);
+	format = tap_format(disk->path);
 	if (!format)
 		return fail(error, "uname: there is no format '%s'", disk->path), NULL;
 	memmove(disk->path, path + 1, strlen(path + 1) + 1);

@@ -53,8 +53,10 @@ static always_inline void put_l1_ref(pte_t e)
 	struct page_info *pg = mfn_to_page(_mfn(pte_mfn(e)));
 	u64 x;
 
-	if (unlikely(e & _PAGE_GRANT) || unlikely(!mfn_valid(_mfn(pte_mfn(e)))))
+	if (unlikely(e & (_PAGE_GRANT | _PAGE_FOREIGN)) || unlikely(!mfn_valid(_mfn(pte_mfn(e))))) {
+		put_l1_target(e);
 		return;
+	}
 	if (e & _PAGE_RW) {
 		x = READ_ONCE(pg->type_info);
 		/* More uses stay: nothing but the count changes. */
@@ -87,12 +89,6 @@ static always_inline void write_pte(pte_t *p, pte_t old, pte_t new, bool preserv
 /* Bits of an entry of which the references depend. */
 #define L1_REF_BITS (PTE_ADDR_MASK | _PAGE_PRESENT | _PAGE_RW | _PAGE_GRANT)
 
-/* The entry as it may stand in a table. */
-static always_inline pte_t guest_l1_entry(pte_t e)
-{
-	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER : e;
-}
-
 /* Replace one entry of a validated L1. -EINVAL with the old entry unchanged. mm_lock held. */
 static always_inline int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, struct domain *target_owner)
 {
@@ -103,6 +99,7 @@ static always_inline int mod_l1_entry(pte_t *p, pte_t new, bool preserve_ad, str
 	if (new & _PAGE_PRESENT) {
 		/* Same frame, same rights to it: no reference changes. */
 		if (!((old ^ new) & L1_REF_BITS)) {
+			new |= old & _PAGE_FOREIGN;
 			write_pte(p, old, new, preserve_ad);
 			entry_changed(p);
 			return 0;
@@ -129,6 +126,8 @@ static always_inline int cmpxchg_l1_entry(pte_t *p, pte_t old, pte_t new, struct
 
 	new = guest_l1_entry(new);
 	refs = (old ^ new) & L1_REF_BITS;
+	if (!refs && (new & _PAGE_PRESENT))
+		new |= old & _PAGE_FOREIGN;
 	if (refs && new & _PAGE_PRESENT) {
 		rc = get_l1_ref(new, owner);
 		if (unlikely(rc))

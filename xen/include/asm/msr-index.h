@@ -16,6 +16,10 @@
 #define MSR_SYSENTER_ESP      0x175
 #define MSR_SYSENTER_EIP      0x176
 #define MSR_MCG_CAP           0x179
+#define MSR_MCG_CTL           0x17b
+#define MSR_MC0_CTL2          0x280
+#define MSR_MC0_CTL           0x400 /* of each bank: control, status, address, miscellaneous */
+#define MCE_BANKS             32
 #define MSR_IA32_MISC_ENABLE  0x1a0
 #define MSR_IA32_CR_PAT       0x277
 #define MSR_TSC_DEADLINE      0x6e0

@@ -10,6 +10,8 @@ struct vcpu;
 
 /* Software bit of an L1 entry that a grant mapping made: the grant table holds its references. */
 #define _PAGE_GRANT (1UL << 52)
+/* The same of a writable one that maps another domain's frame, which counts these: mm/foreign.c. */
+#define _PAGE_FOREIGN (1UL << 53)
 
 /*
  * Check the contents of a page about to be used as `type` and take the references of its entries.
@@ -43,10 +45,17 @@ void put_l1_target(pte_t e);
 /* The rest of get_l1_ref() when a page that has its general reference is no writable page yet. */
 int get_l1_writable_slow(struct page_info *pg);
 /* What of a guest's entry is kept, and what the hypervisor adds. */
-static always_inline pte_t adjust_l1e(pte_t e)
+static always_inline pte_t guest_l1_entry(pte_t e)
 {
-	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT)) | _PAGE_USER : e;
+	return e & _PAGE_PRESENT ? (e & ~(_PAGE_GLOBAL | _PAGE_GRANT | _PAGE_FOREIGN)) | _PAGE_USER : e;
 }
+/*
+ * As mod_l1_entry() of asm/l1.h, where the frame's owner is not the table's. -EINVAL also when there are
+ * too many such entries of the frame.
+ */
+int mod_foreign_l1_entry(pte_t *p, pte_t new, bool preserve_ad, struct domain *owner);
+/* A writable entry of that kind is gone; the frame's references are still held. */
+void put_foreign_entry(struct page_info *pg);
 
 /* Replace one entry of a validated table of level 2 to 4. -EINVAL ... with the old entry unchanged.
  * L1 entries: asm/l1.h. */

@@ -45,6 +45,11 @@ struct paging_domain {
 	bool log_incomplete;    /* a page could not be noted */
 	unsigned int fault_count, dirty_count;
 	struct log_reading reading;
+	/* Its pages that others can write to: mm/foreign.c. */
+	bool track_foreign, foreign_incomplete;
+	struct foreign_pages *foreign; /* the newest page of the list */
+	struct page_info *scan; /* where the search for them goes on; a reference is held */
+
 	void *buffer; /* a page for the controller's commands */
 };
 
@@ -106,6 +111,18 @@ void log_dirty_set(struct domain *d, unsigned long pfn);
 bool log_dirty_wanted(const struct domain *d, mfn_t mfn);
 /* Note a frame of the domain's. */
 void log_dirty_mark(struct domain *d, mfn_t mfn);
+
+/* The same, for things other than the bitmap. NULL: the log has its share. */
+void *log_get_node(struct domain *d);
+void log_put_node(struct domain *d, void *node);
+
+/* --- Pages that other domains can write to: mm/foreign.c ------------------------------------------------ */
+
+/* Begin to keep a list of them; without the lock. -ERESTART. */
+int foreign_track(struct domain *d);
+/* Mark those that still are, and forget the others. False: the list is not complete. */
+bool foreign_mark_dirty(struct domain *d);
+void foreign_forget(struct domain *d); /* without the lock */
 
 /* --- For the controller ----------------------------------------------------------------------------- */
 

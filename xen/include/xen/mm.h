@@ -62,6 +62,10 @@ struct page_info {
 #define PGC_free       (1ULL << 60) /* in the page allocator: heads a free block of PGC_order */
 #define PGC_need_scrub (1ULL << 59) /* free, may hold a former owner's data and be in a TLB */
 #define PGC_relinquished (1ULL << 58) /* its owner died, and nothing of ours holds it any more */
+#define PGC_foreign_noted (1ULL << 57) /* in its owner's list of such pages: mm/foreign.c */
+/* Writable entries that other domains have of it. */
+#define PGC_foreign_one  (1ULL << 32)
+#define PGC_foreign_mask (0xfffffULL << 32)
 #define PGC_order_shift 32           /* free: log2 of the block's pages, or PGC_order_cached */
 #define PGC_order_mask  (63ULL << PGC_order_shift)
 #define PGC_order_cached 63u         /* in a CPU's cache of single pages */

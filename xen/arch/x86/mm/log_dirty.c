@@ -15,8 +15,7 @@
 
 unsigned int shadowed_domains;
 
-/* A page of the tree. */
-static void *get_node(struct domain *d)
+void *log_get_node(struct domain *d)
 {
 	struct paging_domain *p = &d->arch.paging;
 	struct page_info *pg;
@@ -28,7 +27,7 @@ static void *get_node(struct domain *d)
 	return page_to_virt(pg);
 }
 
-static void put_node(struct domain *d, void *node)
+void log_put_node(struct domain *d, void *node)
 {
 	d->arch.paging.log_pages--;
 	shadow_pool_put(d, virt_to_page(node));
@@ -36,7 +35,7 @@ static void put_node(struct domain *d, void *node)
 
 int log_dirty_create(struct domain *d)
 {
-	d->arch.paging.log = get_node(d);
+	d->arch.paging.log = log_get_node(d);
 	d->arch.paging.log_incomplete = false;
 	d->arch.paging.fault_count = d->arch.paging.dirty_count = 0;
 	return d->arch.paging.log ? 0 : -ENOMEM;
@@ -51,11 +50,11 @@ void log_dirty_destroy(struct domain *d)
 	for (unsigned int i = 0; i < 512; i++) {
 		for (unsigned int j = 0; top[i] && j < 512; j++)
 			if (top[i][j])
-				put_node(d, top[i][j]);
+				log_put_node(d, top[i][j]);
 		if (top[i])
-			put_node(d, top[i]);
+			log_put_node(d, top[i]);
 	}
-	put_node(d, top);
+	log_put_node(d, top);
 	d->arch.paging.log = NULL;
 }
 
@@ -72,9 +71,9 @@ static unsigned long *make_leaf(struct domain *d, unsigned long pfn)
 	void ***top = d->arch.paging.log, **mid = top[TOP_INDEX(pfn)];
 
 	if (!mid)
-		mid = top[TOP_INDEX(pfn)] = get_node(d);
+		mid = top[TOP_INDEX(pfn)] = log_get_node(d);
 	if (mid && !mid[MID_INDEX(pfn)])
-		mid[MID_INDEX(pfn)] = get_node(d);
+		mid[MID_INDEX(pfn)] = log_get_node(d);
 	return mid ? mid[MID_INDEX(pfn)] : NULL;
 }
 

@@ -7,11 +7,10 @@
  * noted again. So each change is in a page that the tool is told of before it reads it, or later.
  */
 #include <xen/errno.h>
-#include <xen/event.h>
-#include <xen/grant_table.h>
-#include <xen/guest_access.h>
 #include <xen/lib.h>
 #include <xen/sched.h>
+#include <xen/grant_table.h>
+#include <xen/guest_access.h>
 #include <public/domctl.h>
 #include <asm/shadow.h>
 
@@ -96,7 +95,7 @@ static int read_piece(struct domain *d, struct log_reading *r)
 
 static void begin(struct domain *d, struct log_reading *r, const struct xen_domctl_shadow_op *s, bool clean)
 {
-	u64 without_bitmap = clean ? LOG_MAX_PAGES : 0;
+	const u64 without_bitmap = clean ? LOG_MAX_PAGES : 0;
 
 	*r = (struct log_reading){
 		.active = true,
@@ -106,7 +105,7 @@ static void begin(struct domain *d, struct log_reading *r, const struct xen_domc
 	};
 	mark_shared_frames(d);
 	paging_lock(d);
-	r->all = d->arch.paging.log_incomplete;
+	r->all = !foreign_mark_dirty(d) || d->arch.paging.log_incomplete;
 	if (clean)
 		d->arch.paging.log_incomplete = false;
 	paging_unlock(d);

@@ -20,7 +20,7 @@
 #include <asm/pgtable.h>
 #include <asm/shadow.h>
 
-#define FAULT_PAGES 6 /* what a fault may need: three shadows and two pages of the log */
+#define FAULT_PAGES 3 /* shadows that a fault may have to make */
 
 /* Frames that have no RAM, or another owner, are not the log's business. */
 static pte_t l1_shadow_entry(const struct domain *d, pte_t e)
@@ -285,13 +285,13 @@ static bool fix_fault(struct vcpu *v, unsigned long va, u32 *ec)
 		*ec |= PFEC_present;
 		return false;
 	}
-	/* Now, because making room later could take away what this fault has just put in. */
-	if (!shadow_reserve(d, FAULT_PAGES))
-		return false;
 	if (!mark_entries(d, &w, write))
 		return true;
 	if (write)
 		log_dirty_mark(d, _mfn(pte_mfn(w.entry[1])));
+	/* Now, because making room later could take away what this fault has just put in. */
+	if (!shadow_reserve(d, FAULT_PAGES))
+		return false; /* the pool's minimum is more than that */
 	if (fill_shadows(d, kernel ? v->arch.shadow_kernel : v->arch.shadow_user, va, &w)) {
 		d->arch.paging.fault_count++;
 		perfc_incr(shadow_faults);

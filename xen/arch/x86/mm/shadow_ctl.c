@@ -47,6 +47,7 @@ static int release(struct domain *d)
 		if (more && hypercall_preempt_check())
 			return -ERESTART;
 	}
+	foreign_forget(d);
 	free_xenheap_page(d->arch.paging.buffer);
 	d->arch.paging.buffer = NULL;
 	return 0;
@@ -79,21 +80,22 @@ static int enable(struct domain *d)
 
 	if (p->shadowed || d->is_dying)
 		return -EINVAL;
-	rc = release(d); /* what an interrupted OFF has left */
+	/* An interrupted OFF may have left something, or this has been interrupted before. */
+	rc = p->track_foreign ? 0 : release(d);
 	if (!rc)
 		rc = fill_pool(d);
-	if (rc == -ERESTART)
-		return rc;
-	p->buffer = rc ? NULL : alloc_xenheap_page();
-	if (!rc && !p->buffer)
-		rc = -ENOMEM;
+	if (!rc)
+		rc = foreign_track(d);
 	if (rc)
 		return rc;
+	p->buffer = alloc_xenheap_page();
 	paging_lock(d);
-	rc = log_dirty_create(d);
+	rc = p->buffer ? log_dirty_create(d) : -ENOMEM;
 	paging_unlock(d);
-	if (rc)
+	if (rc) {
+		(void)release(d);
 		return rc;
+	}
 	domain_pause(d);
 	switch_tables(d, true);
 	domain_unpause(d);

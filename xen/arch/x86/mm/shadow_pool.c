@@ -12,7 +12,8 @@
 #include <asm/flushtlb.h>
 #include <asm/shadow.h>
 
-#define MIN_SHADOWS  24   /* beside the roots: some faults without dropping everything */
+#define MIN_SHADOWS  8
+#define PER_VCPU     18   /* two roots, and what one instruction needs to get on */
 #define DEFAULT_MORE 1024 /* 4 MiB for applications' tables */
 #define FRAMES_PER_SHADOW 128 /* a table maps 512; several map the same frames */
 #define BATCH        64
@@ -37,7 +38,7 @@ void paging_unlock(struct domain *d)
 
 unsigned int shadow_pool_min(const struct domain *d)
 {
-	return 2 * d->max_vcpus + MIN_SHADOWS + LOG_MIN_NODES;
+	return PER_VCPU * d->max_vcpus + MIN_SHADOWS + LOG_MIN_NODES;
 }
 
 unsigned int shadow_pool_default(const struct domain *d)
@@ -89,10 +90,12 @@ static int grow(struct domain *d)
 static int shrink(struct domain *d)
 {
 	struct paging_domain *p = &d->arch.paging;
-	struct page_info *pg;
+	struct page_info *pg = NULL;
 
 	paging_lock(d);
-	pg = shadow_reserve(d, 1) ? page_list_pop(&p->free) : NULL;
+	/* What the log has does not come back: the shadows' part must stay. */
+	if ((!p->shadowed || p->log_pages + shadow_pool_min(d) < p->pool_pages + LOG_MIN_NODES) && shadow_reserve(d, 1))
+		pg = page_list_pop(&p->free);
 	if (pg) {
 		p->free_pages--;
 		p->pool_pages--;

@@ -128,7 +128,9 @@ static always_inline int update_entry(u64 ptr, u64 val, bool preserve_ad, const 
 	if (likely((type & PGT_validated) && (type & PGT_count_mask))) {
 		switch (type & PGT_type_mask) {
 		case PGT_l1:
-			return mod_l1_entry(p, val, preserve_ad, u->target);
+			return likely(u->target == u->pt)
+				? mod_l1_entry(p, val, preserve_ad, u->pt)
+				: mod_foreign_l1_entry(p, val, preserve_ad, u->target);
 		case PGT_l2:
 			return mod_table_entry(p, val, 2, preserve_ad, u->pt);
 		case PGT_l3:
@@ -267,7 +269,8 @@ static long update_va_mapping(unsigned long va, u64 val, unsigned long flags, st
 	spin_lock(&d->arch.mm_lock);
 	p = guest_l1e(va);
 	if (likely(p))
-		rc = mod_l1_entry(p, val, false, target);
+		rc = likely(target == d) ? mod_l1_entry(p, val, false, d)
+					 : mod_foreign_l1_entry(p, val, false, target);
 	spin_unlock(&d->arch.mm_lock);
 	if (unlikely(rc == 0 && (flags & UVMF_FLUSHTYPE_MASK)))
 		rc = (flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK

@@ -59,6 +59,8 @@ void put_l1_target(pte_t e)
 	pg = mfn_to_page(_mfn(pte_mfn(e)));
 	if (!(READ_ONCE(pg->count_info) & PGC_count_mask))
 		return;
+	if (e & _PAGE_FOREIGN)
+		put_foreign_entry(pg);
 	if (e & _PAGE_RW)
 		put_page_type(pg);
 	put_page(pg);
@@ -109,7 +111,7 @@ static int validate_l1(pte_t *t, struct domain *d)
 				put_l1_target(t[i]);
 			return rc;
 		}
-		t[i] = adjust_l1e(e);
+		t[i] = guest_l1_entry(e);
 	}
 	return 0;
 }

@@ -33,6 +33,17 @@ int wrmsr_safe(u32 msr, u64 v)
 	return rc;
 }
 
+/*
+ * Registers of the machine check: of a guest there is no error to report. Those that are built here do not see the
+ * feature, but one that was saved elsewhere may have seen it, and looks for errors wherever it wakes up.
+ */
+static bool is_machine_check(u32 msr)
+{
+	return (msr >= MSR_MCG_CAP && msr <= MSR_MCG_CTL) ||
+	       (msr >= MSR_MC0_CTL2 && msr < MSR_MC0_CTL2 + MCE_BANKS) ||
+	       (msr >= MSR_MC0_CTL && msr < MSR_MC0_CTL + 4 * MCE_BANKS);
+}
+
 bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *val)
 {
 	switch (msr) {
@@ -69,7 +80,7 @@ bool pv_rdmsr(struct vcpu *v, u32 msr, u64 *val)
 			!rdmsr_safe(msr, val))
 			return true;
 		*val = 0;
-		return v->domain->arch.relaxed_msrs;
+		return v->domain->arch.relaxed_msrs || is_machine_check(msr);
 	}
 }
 
@@ -93,6 +104,8 @@ bool pv_wrmsr(struct vcpu *v, u32 msr, u64 val)
 	case MSR_LSTAR: case MSR_CSTAR: case MSR_STAR: case MSR_SYSCALL_MASK:
 		return true; /* the callbacks count */
 	default:
+		if (!is_hardware_domain(v->domain) && is_machine_check(msr))
+			return msr != MSR_MCG_CAP;
 		/* Writing back what is there does no harm; anything else is refused. */
 		return pv_rdmsr(v, msr, &cur) && (cur == val || v->domain->arch.relaxed_msrs);
 	}

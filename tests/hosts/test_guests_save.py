@@ -1,0 +1,225 @@
+"""Guests saved to files and brought back: with devices, under load, and when something goes wrong on the way."""
+
+import re
+import time
+
+import pytest
+from dom0 import Dom0
+
+NAME = "s1"
+NETWORK = ("vif=bridge=xenbr0,mac=00:16:3e:00:00:01", "ip=10.9.0.2", "netmask=255.255.255.0")
+quick, full = pytest.mark.quick, pytest.mark.full
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module", name="host")
+def shared_host(request):
+    """A dom0 with a bridge and a disk, and what it has before there is a guest."""
+    with Dom0("test_guests_save", mem=1536, files=[], limit=3000) as started:
+        request.module.shared_host = started
+        started.wait_ready()
+        started.check("ip link add xenbr0 type bridge && ip link set xenbr0 up && ip addr add 10.9.0.1/24 dev xenbr0")
+        started.check("truncate -s 16M /root/disk && mkdir /mnt/small && mount -t tmpfs -o size=8M tmpfs /mnt/small")
+        started.before_guests = started.leftovers()
+        started.free_before = int(started.info("free_memory"))
+        yield started
+
+
+def frees_all(host):
+    """Nothing of any guest is left, and its memory is free again."""
+    host.wait_until("only dom0 runs", lambda: set(host.domains()) == {"Domain-0"})
+    host.wait_until("nothing is left", lambda: host.leftovers() == host.before_guests)
+    host.wait_until("all memory is free", lambda: int(host.info("free_memory")) == host.free_before)
+
+
+def start(host, vcpus=2):
+    """A guest with a disk full of random bytes, of which it returns the checksum."""
+    host.create(NAME, "vcpus=%d" % vcpus, "memory=128", "disk=file:/root/disk,xvda,w", *NETWORK)
+    host.wait_guest(NAME)
+    host.check_guest(NAME, "dd if=/dev/urandom of=/dev/xvda bs=64k count=256 && sync; echo here >/tmp/mark", 120)
+    return checksum(host)
+
+
+def checksum(host):
+    return host.check_guest(NAME, "echo 3 >/proc/sys/vm/drop_caches; sha256sum /dev/xvda", 120).split()[0]
+
+
+def refused(host, command, text, timeout=180):
+    """A command fails and says why in one line."""
+    status, output = host.run(command + " </dev/null", timeout)
+    assert status != 0, command
+    assert text in output.splitlines()[-1], output
+
+
+def alive(host, vcpus, sum_before):
+    """Memory, processors, disk, network, console and clock of the guest are as they should be."""
+    assert host.check_guest(NAME, "cat /tmp/mark") == "here"
+    assert int(host.check_guest(NAME, "nproc")) == vcpus
+    assert checksum(host) == sum_before
+    host.check("ping -c 2 -w 30 10.9.0.2", 40)
+    # Every processor does work, and time goes on everywhere.
+    host.check_guest(NAME, "for i in $(seq 0 %d); do taskset $((1 << i)) sh -c 'a=$(date +%%s); sleep 2; b=$(date +%%s); "
+                           "[ $((b - a)) -ge 1 ] && [ $((b - a)) -le 10 ]' || exit 1; done" % (vcpus - 1), 120)
+    drift = int(host.check_guest(NAME, "date +%s")) - int(host.check("date +%s"))
+    assert -20 < drift <= 5
+
+
+@pytest.mark.parametrize("vcpus", [pytest.param(2, marks=quick), pytest.param(1, marks=full), pytest.param(4, marks=full)])
+def test_save_and_restore(host, vcpus):
+    """A guest goes into a file and comes back as it was, under another id; and once more, as a checkpoint."""
+    before = start(host, vcpus)
+    domid = host.domains()[NAME][0]
+    uuid = re.search(r"\(uuid (.*)\)", host.check("xm list -l " + NAME)).group(1)
+    host.check("xm save %s /root/saved </dev/null" % NAME, 180)
+    frees_all(host)
+    host.check("sleep 3")
+    host.check("xm restore /root/saved </dev/null", 180)
+    assert host.domains()[NAME][0] > domid
+    assert uuid == re.search(r"\(uuid (.*)\)", host.check("xm list -l " + NAME)).group(1)
+    alive(host, vcpus, before)
+    refused(host, "xm restore /root/saved", "is running")
+    host.check("xm save -c %s /root/saved </dev/null" % NAME, 180)
+    domid = host.domains()[NAME][0]
+    alive(host, vcpus, before)
+    assert host.domains()[NAME][0] == domid
+    host.check_guest(NAME, "dd if=/dev/urandom of=/dev/xvda bs=64k count=20 && sync", 60)
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
+    host.check("rm /root/saved")
+
+
+@full
+def test_failures(host):
+    """A guest that cannot be saved goes on; one that cannot be restored stays in its file. Nothing else is left."""
+    before = start(host, 1)
+    refused(host, "xm save %s /mnt/small/saved" % NAME, "No space left on device")
+    refused(host, "xm save %s /nowhere/saved" % NAME, "/nowhere/saved")
+    assert host.check("ls /mnt/small") == ""
+    alive(host, 1, before)
+    host.check("xm pause " + NAME)
+    refused(host, "xm save %s /root/saved" % NAME, "paused")
+    host.check("xm unpause " + NAME)
+    host.check("xm save %s /root/saved </dev/null" % NAME, 180)
+    host.check("mv /root/disk /root/disk.away")
+    refused(host, "xm restore /root/saved", "/root/disk")
+    frees_all(host)
+    host.check("mv /root/disk.away /root/disk")
+    size = int(host.check("stat -c %s /root/saved"))
+    for length in (20, 60, 3000, size // 2, size - 1):
+        host.check("cp --sparse=always /root/saved /root/part && truncate -s %d /root/part" % length, 60)
+        refused(host, "xm restore /root/part", "cut off")
+    frees_all(host)
+    host.create(NAME, "disk=file:/root/disk,xvda,w")
+    refused(host, "xm restore /root/saved", NAME)
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
+    host.check("xm restore /root/saved </dev/null", 180)
+    alive(host, 1, before)
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
+    host.check("rm /root/saved /root/part")
+
+
+@full
+def test_xend_killed(host):
+    """A guest goes on, where it was, when xend is killed while it is being saved."""
+    before = start(host, 2)
+    domid = host.domains()[NAME][0]
+    host.check("(xm save %s /root/saved >/dev/null 2>&1 </dev/null &); "
+               "for i in $(seq 2000); do ls /root/saved.* >/dev/null 2>&1 && [ $(stat -c %%s /root/saved.*) -gt 20000000 ] "
+               "&& break; done; kill -9 $(cat /run/xend.pid)" % NAME, 120)
+    host.check("ls /root/saved.*")
+    host.check("/etc/init.d/xend start </dev/null", 120)
+    assert host.run("ls /root/saved*")[0] != 0
+    assert host.domains()[NAME][0] == domid
+    alive(host, 2, before)
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
+
+
+@full
+def test_does_not_suspend(host):
+    """A guest that does not answer is let alone after a minute, and goes on."""
+    host.create(NAME, "extra=console=hvc0 quiet initcall_blacklist=__setup_shutdown_event")
+    host.wait_guest(NAME)
+    begin = time.monotonic()
+    refused(host, "xm save %s /root/saved" % NAME, "did not suspend within 60 seconds")
+    assert 55 < time.monotonic() - begin < 120
+    assert host.check_guest(NAME, "echo here") == "here"
+    assert host.run("ls /root/saved*")[0] != 0
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
+
+
+@full
+def test_under_load(host):
+    """A guest that writes all the time loses nothing: numbered blocks, of which all that it saw written are there."""
+    start(host, 2)
+    host.check_guest(NAME, "(i=0; while :; do i=$((i + 1)); printf '%-511s\\n' $i | dd of=/dev/xvda bs=512 seek=$((i % 2000)) "
+                           "conv=notrunc,fsync 2>/dev/null; echo $i >/tmp/last; done) & sleep 3")
+    for _ in range(2):
+        host.check("xm save %s /root/saved </dev/null" % NAME, 180)
+        host.check("xm restore /root/saved </dev/null", 180)
+        first = int(host.check_guest(NAME, "cat /tmp/last"))
+        last = int(host.check_guest(NAME, "sleep 5; cat /tmp/last"))
+        assert last > first
+        host.check("xm save -c %s /root/saved </dev/null" % NAME, 180)
+    last = int(host.check_guest(NAME, "kill %1; kill $(pidof dd); sleep 2; cat /tmp/last"))
+    host.check_guest(NAME, "for i in $(seq %d %d); do [ \"$(dd if=/dev/xvda bs=512 skip=$((i %% 2000)) count=1 2>/dev/null | tr -d ' \\n')\" "
+                           "= $i ] || exit 1; done" % (max(1, last - 300), last), 300)
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
+
+
+@full
+def test_fewer(host):
+    """Less memory and fewer processors than at the start."""
+    before = start(host, 2)
+    host.check("xm mem-set %s 100" % NAME)
+    host.wait_until("100 MiB", lambda: host.domains()[NAME][1] == 100)
+    host.check("xm vcpu-set %s 1" % NAME)
+    host.wait_until("one processor", lambda: host.check_guest(NAME, "nproc") == "1")
+    host.check("xm save %s /root/saved </dev/null" % NAME, 180)
+    host.check("xm restore /root/saved </dev/null", 180)
+    alive(host, 1, before)
+    assert host.domains()[NAME][1] == 100
+    host.check("xm vcpu-set %s 2" % NAME)
+    host.check_guest(NAME, "sleep 1; echo 1 >/sys/devices/system/cpu/cpu1/online")
+    host.check("xm mem-set %s 128" % NAME)
+    host.wait_until("128 MiB", lambda: host.domains()[NAME][1] == 128)
+    alive(host, 2, before)
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
+
+
+@full
+def test_managed(host):
+    """xm suspend and xm resume, also over a restart of xend."""
+    host.check("sed '/^name/d' /root/pv.cfg >/root/managed.cfg && xm new -q /root/managed.cfg name=%s "
+               "disk=file:/root/disk,xvda,w </dev/null" % NAME, 60)
+    host.check("xm start %s </dev/null" % NAME, 120)
+    host.wait_guest(NAME)
+    host.check_guest(NAME, "echo here >/tmp/mark")
+    host.check("xm suspend %s </dev/null" % NAME, 180)
+    assert host.check("xm list --state=suspended | awk 'NR > 1 { print $1 }'") == NAME
+    refused(host, "xm start " + NAME, "suspended")
+    host.check("kill -9 $(cat /run/xend.pid); /etc/init.d/xend start </dev/null", 120)
+    host.check("xm resume %s </dev/null" % NAME, 180)
+    assert host.check_guest(NAME, "cat /tmp/mark") == "here"
+    host.check("xm destroy %s && xm delete %s" % (NAME, NAME), 60)
+    frees_all(host)
+
+
+@full
+def test_xendomains(host):
+    """Guests are saved when the machine ends, and are there again when it begins."""
+    before = start(host, 2)
+    host.check("printf 'XENDOMAINS_SAVE=/root/save\\nXENDOMAINS_RESTORE=true\\n' >>/etc/default/xendomains")
+    host.check("/etc/init.d/xendomains stop </dev/null", 180)
+    frees_all(host)
+    assert host.check("ls /root/save") == NAME
+    host.check("/etc/init.d/xendomains start </dev/null", 180)
+    assert host.run("ls /root/save/" + NAME)[0] != 0
+    alive(host, 2, before)
+    host.check("xm destroy " + NAME, 60)
+    frees_all(host)
