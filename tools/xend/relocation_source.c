@@ -40,7 +40,7 @@
 #define MAX_STOP   0.02
 /* How long, and how often, a target that is not heard of is asked, before it is done from time to time. */
 #define DOUBT_SECONDS 15
-#define RETRY_SECONDS 10
+#define RETRY_SECONDS 3
 
 struct outgoing {
 	struct domain *domain;
@@ -342,6 +342,7 @@ static void stays(struct domain *domain, const struct move_record *record)
 {
 	if (domain) {
 		g_clear_pointer(&domain->sent_to, g_free);
+		domain->suspending = domain_is_suspended(domain);
 		domain_go_on(domain);
 	}
 	move_remove(record);
@@ -453,6 +454,8 @@ static bool decide(struct outgoing *out, GError **error)
 		stays(out->domain, out->record);
 		return false;
 	}
+	/* It does not go on by itself any more; after a restart of xend the record says so. */
+	out->domain->suspending = false;
 	if (word(out, "commit", &cause) && expect(out, "running", ANSWER_SECONDS, &cause)) {
 		out->runs = g_get_monotonic_time();
 		gone(out->domain, out->record, out->link);
@@ -601,6 +604,15 @@ bool relocation_decide(struct domain *domain, bool here)
 
 void relocation_recover(void)
 {
+	g_autoptr(GPtrArray) all = move_all(MOVE_SOURCE);
+
+	for (unsigned int i = 0; i < all->len; i++) {
+		struct move_record *record = all->pdata[i];
+		g_autoptr(domain_t) domain = domain_by_uuid(record->uuid);
+
+		if (domain && record->phase == MOVE_ASKED)
+			domain->suspending = false;
+	}
 	target_recover();
 }
 

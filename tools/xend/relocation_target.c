@@ -184,8 +184,8 @@ static bool take_identity(struct domain *domain, const struct move_record *recor
 	domain_set_managed(domain, managed);
 	set_handle(domain, record->uuid);
 	state_save(domain);
-	state_remove_of(record->id);
 	store_take_identity(domain, old_vm);
+	state_remove_of(record->id);
 	if (managed && !managed_save(domain, &error))
 		log_error("domain %s: %s", domain->name, error->message);
 	log_info("domain %s: is here, as %d", domain->name, domain->domid);
@@ -481,6 +481,9 @@ static void settle(struct move_record *record, struct domain *domain)
 	g_autoptr(domain_t) named = domain_by_uuid(record->uuid);
 
 	if (named && named != domain && named->domid == domain->domid) {
+		g_autofree char *old_vm = domain_vm_path(domain);
+
+		store_take_identity(named, old_vm);
 		state_remove(domain);
 		domain_remove(domain);
 		return;

@@ -35,9 +35,10 @@ static void withdraw(struct domain *domain)
 /* Whether it suspended; the error says that it ended or did nothing. */
 static bool wait_for(struct domain *domain, GError **error)
 {
-	gint64 end = g_get_monotonic_time() + SUSPEND_SECONDS * G_USEC_PER_SEC;
+	gint64 begin = g_get_monotonic_time(), now;
+	gint64 end = begin + SUSPEND_SECONDS * G_USEC_PER_SEC;
 
-	while (g_get_monotonic_time() < end) {
+	while ((now = g_get_monotonic_time()) < end) {
 		struct xen_domctl_getdomaininfo info;
 
 		if (domain_is_suspended(domain))
@@ -47,7 +48,8 @@ static bool wait_for(struct domain *domain, GError **error)
 			return fail(error, "Domain '%s' ended in place of suspending.",
 				       domain->name),
 			       false;
-		g_usleep(20000);
+		/* Whoever moves the guest wants to know at once. */
+		g_usleep(now - begin < G_USEC_PER_SEC ? 1000 : 20000);
 	}
 	withdraw(domain);
 	return domain_is_suspended(domain) ||
