@@ -1,6 +1,6 @@
 /*
- * A domain leaves. As long as the record says "sending" it is this host's, and goes on here whatever fails. From "asked" on
- * only the target knows, and is asked until it answers.
+ * A domain leaves. As long as the record says "sending" it is this host's, and goes on here
+ * whatever fails. From "asked" on only the target knows, and is asked until it answers.
  */
 #include <poll.h>
 #include <string.h>
@@ -26,19 +26,21 @@
 #include "sxp.h"
 
 #define CONNECT_SECONDS 10
-#define ANSWER_SECONDS	20
+#define ANSWER_SECONDS  20
 #define SETTLED_SECONDS 5
 /* The target makes the domain and its devices meanwhile: memory may have to be got, scripts run. */
 #define ACCEPT_SECONDS 300
 /* It validates all page tables, and connects the rest of the devices. */
 #define PREPARED_SECONDS 300
 /* Without any progress; and when the guest waits for it. */
-#define STALL_SECONDS	  75
-#define STALL_STOPPED	  20
-/* A running guest's memory goes in so many rounds at most, and what is then left in so many seconds if possible. */
+#define STALL_SECONDS 75
+#define STALL_STOPPED 20
+/* A running guest's memory goes in so many rounds at most, and what is then left in so many seconds
+ * if possible. */
 #define MAX_ROUNDS 30
 #define MAX_STOP   0.02
-/* How long, and how often, a target that is not heard of is asked, before it is done from time to time. */
+/* How long, and how often, a target that is not heard of is asked, before it is done from time to
+ * time. */
 #define DOUBT_SECONDS 5
 #define RETRY_SECONDS 3
 
@@ -118,8 +120,8 @@ bool relocation_cancel(const char *uuid)
 /* ---- While the stream flows ---- */
 
 /*
- * Looks whether the target says anything, which can only be that it gives up; whether the user who waits goes away; and
- * whether anything goes on at all.
+ * Looks whether the target says anything, which can only be that it gives up; whether the user who
+ * waits goes away; and whether anything goes on at all.
  */
 struct watcher {
 	struct outgoing *out;
@@ -139,8 +141,7 @@ static bool stalls(struct outgoing *out, gint *seen, gint64 *since)
 	if (progress != *seen)
 		*since = now;
 	*seen = progress;
-	return now - *since >
-	       (stopped ? STALL_STOPPED : STALL_SECONDS) * G_TIME_SPAN_SECOND;
+	return now - *since > (stopped ? STALL_STOPPED : STALL_SECONDS) * G_TIME_SPAN_SECOND;
 }
 
 static void *watch(void *data)
@@ -172,7 +173,8 @@ static void *watch(void *data)
 static void watcher_begin(struct watcher *watcher, struct outgoing *out)
 {
 	*watcher = (struct watcher){
-		.out = out, .client = server_client(), .end = eventfd(0, EFD_CLOEXEC) };
+		.out = out, .client = server_client(), .end = eventfd(0, EFD_CLOEXEC)
+	};
 	watcher->thread = g_thread_new("relocation", watch, watcher);
 }
 
@@ -258,7 +260,8 @@ static bool hello(struct link *link, GError **error)
 	return answer;
 }
 
-static struct link *call(const struct move_record *record, GCancellable *cancellable, GError **error)
+static struct link *call(
+	const struct move_record *record, GCancellable *cancellable, GError **error)
 {
 	g_autoptr(link_t) link = link_connect(
 		record->host, record->port, record->tls, CONNECT_SECONDS, cancellable, error);
@@ -272,14 +275,13 @@ static bool offer(struct outgoing *out, GError **error)
 	g_autoptr(GVariant) accepted = NULL;
 	GVariant *policy = policy_sxp(domain, error);
 
-	if (!policy ||
-		!link_send(out->link,
-			sxp_list(sxp_atom("offer"), sxp_pair("id", out->record->id),
-				sxp_pair("stream", RELOCATION_STREAM),
-				sxp_pair_int("live", out->live),
-				sxp_pair_int("home", out->record->home), policy,
-				sxp_pair_value("config", config_sxp(domain->config)), NULL),
-			ANSWER_SECONDS, error))
+	if (!policy || !link_send(out->link,
+			       sxp_list(sxp_atom("offer"), sxp_pair("id", out->record->id),
+				       sxp_pair("stream", RELOCATION_STREAM),
+				       sxp_pair_int("live", out->live),
+				       sxp_pair_int("home", out->record->home), policy,
+				       sxp_pair_value("config", config_sxp(domain->config)), NULL),
+			       ANSWER_SECONDS, error))
 		return false;
 	show(out, "waiting for the other host");
 	accepted = link_expect(out->link, "accept", ACCEPT_SECONDS, error);
@@ -315,7 +317,8 @@ static bool send_domain(struct outgoing *out, GError **error)
 
 /* ---- The decision ---- */
 
-/* It runs there: nothing is left of it here. @link, if there is one, is told that it was understood. */
+/* It runs there: nothing is left of it here. @link, if there is one, is told that it was
+ * understood. */
 static void gone(struct domain *domain, const struct move_record *record, struct link *link)
 {
 	g_autoptr(GVariant) settled = NULL;
@@ -334,8 +337,8 @@ static void gone(struct domain *domain, const struct move_record *record, struct
 			     ANSWER_SECONDS, NULL))
 		return;
 	/*
-	 * The answer is that it has its name there. If "there" is this host, and has the domain as a managed one, that
-	 * needs the lock which is held here.
+	 * The answer is that it has its name there. If "there" is this host, and has the domain as
+	 * a managed one, that needs the lock which is held here.
 	 */
 	if (!domain || domain->gone)
 		settled = link_expect(link, "settled", SETTLED_SECONDS, NULL);
@@ -360,8 +363,7 @@ static bool ask(struct domain *domain, const struct move_record *record, bool *r
 	g_autoptr(GVariant) message = NULL;
 	g_autofree char *text = NULL;
 
-	if (!link || !link_send(link,
-			     sxp_list(sxp_atom("ask"), sxp_pair("id", record->id), NULL),
+	if (!link || !link_send(link, sxp_list(sxp_atom("ask"), sxp_pair("id", record->id), NULL),
 			     ANSWER_SECONDS, error))
 		return false;
 	message = link_expect(link, "answer", ANSWER_SECONDS, error);
@@ -386,7 +388,8 @@ static gboolean ask_later(void *unused)
 	return G_SOURCE_REMOVE;
 }
 
-/* Those that nobody has answered yet. One that an operation has under way is locked, and not waited for. */
+/* Those that nobody has answered yet. One that an operation has under way is locked, and not waited
+ * for. */
 static void ask_all(void *unused)
 {
 	g_autoptr(GPtrArray) all = move_all(MOVE_SOURCE);
@@ -435,7 +438,8 @@ static bool find_out(struct outgoing *out, GError **error)
 	out->domain->sent_to = g_strdup(out->record->host);
 	g_timeout_add_seconds(RETRY_SECONDS, ask_later, NULL);
 	fail(error,
-		"%s; whether it runs at %s is not known, so it stays suspended here until it is (see "
+		"%s; whether it runs at %s is not known, so it stays suspended here until it is "
+		"(see "
 		"\"xm help migrate\")",
 		cause->message, out->record->host);
 	return false;
@@ -485,7 +489,8 @@ static bool may_move(struct domain *domain, GError **error)
 	if (!host_domain(domain->domid, &info))
 		return host_fail(error, domain->domid, "say how it is");
 	if (info.flags & XEN_DOMINF_paused)
-		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name), false;
+		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name),
+		       false;
 	if (info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
 		return fail(error, "Domain '%s' has ended.", domain->name), false;
 	return true;
@@ -498,8 +503,8 @@ static void outgoing_clear(struct outgoing *out)
 	g_clear_pointer(&out->record, move_free);
 }
 
-static void begin(struct outgoing *out, struct domain *domain,
-	const struct relocation_options *options)
+static void begin(
+	struct outgoing *out, struct domain *domain, const struct relocation_options *options)
 {
 	*out = (struct outgoing){ .domain = domain,
 		.live = options->live,
@@ -541,12 +546,14 @@ static char *describe(struct outgoing *out)
 {
 	gint64 now = g_get_monotonic_time();
 
-	log_info("domain %s: stopped for %.1f ms: %.1f until its memory was sent, %.1f until all was prepared, "
+	log_info("domain %s: stopped for %.1f ms: %.1f until its memory was sent, %.1f until all "
+		 "was prepared, "
 		 "%.1f until it ran",
 		out->record->name, (out->runs - out->suspended) / 1e3,
 		(out->sent - out->suspended) / 1e3, (out->prepared - out->sent) / 1e3,
 		(out->runs - out->prepared) / 1e3);
-	return g_strdup_printf("moved to %s in %.1f s: %" G_GUINT64_FORMAT " MiB in %u rounds, %.0f %% "
+	return g_strdup_printf("moved to %s in %.1f s: %" G_GUINT64_FORMAT
+			       " MiB in %u rounds, %.0f %% "
 			       "of it zeros; stopped for %.0f ms",
 		out->record->host, (now - out->began) / 1e6, out->stats.sent / MIB_PAGES,
 		out->stats.round + 1, 100.0 * out->stats.zeros / MAX(out->stats.sent, 1),
