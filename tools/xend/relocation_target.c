@@ -12,6 +12,7 @@
 #include "domain_lock.h"
 #include "error.h"
 #include "host.h"
+#include "lifecycle.h"
 #include "log.h"
 #include "options.h"
 #include "relocation.h"
@@ -407,6 +408,8 @@ static bool take(
 
 	if (!domain)
 		return false;
+	/* What happens to it meanwhile is looked at when its lock is free: nobody shall wait for that. */
+	domain_set_moving(domain, in->id);
 	log_info("domain %s: comes from %s", in->record->name, link->peer);
 	if (!prepare(domain, offer, error)) {
 		if (!domain->gone)
@@ -420,6 +423,8 @@ static bool take(
 		domain_end(domain, false);
 	else
 		domain_remove(domain);
+	domain_set_moving(domain, NULL);
+	lifecycle_look();
 	return good;
 }
 
