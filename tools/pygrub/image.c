@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/nbd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -111,10 +113,24 @@ static char *said(int output)
 	return g_strdelimit(g_strdup(g_strstrip(text)), "\n", ' ');
 }
 
+/* True when the device was in use, and its server has been told to end. */
+static bool disconnect(struct image *image)
+{
+	int fd = image->pid ? open(image->device, O_RDONLY | O_CLOEXEC) : -1;
+	bool ok = fd >= 0 && !ioctl(fd, NBD_DISCONNECT);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 static void end(struct image *image)
 {
+	int patience = disconnect(image) ? TRIES / 2 : 0;
+
 	for (int i = 0; image->pid && i < TRIES; i++) {
-		kill(image->pid, i == TRIES - 1 ? SIGKILL : SIGTERM);
+		if (i >= patience)
+			kill(image->pid, i == TRIES - 1 ? SIGKILL : SIGTERM);
 		if (waitpid(image->pid, NULL, WNOHANG))
 			image->pid = 0;
 		else

@@ -104,8 +104,11 @@ void send_guest_pirq(struct domain *d, evtchn_port_t port)
  * sends an IPI that is to look after it; the IPI comes as an upcall before the switch. So from the
  * SELF_IPI_PROMPT'th in close succession on, they are held back until the guest has got on: until
  * it switches tasks, waits, or takes another event, or until SELF_IPI_DELAY has passed.
+ *
+ * SELF_IPI_CLOSE is long against the time of one turn of that circle, even where the processor is
+ * an emulator that others keep waiting. A guest for which it is too long has its IPI a little later.
  */
-#define SELF_IPI_CLOSE  MILLISECS(1)
+#define SELF_IPI_CLOSE  MILLISECS(100)
 #define SELF_IPI_PROMPT 16
 #define SELF_IPI_DELAY  MILLISECS(1)
 
