@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xenstream.h>
 
@@ -31,7 +32,7 @@
 /* The target makes the domain and its devices meanwhile: memory may have to be got, scripts run. */
 #define ACCEPT_SECONDS 300
 /* It validates all page tables, and connects the rest of the devices. */
-#define PREPARED_SECONDS 300
+#define PREPARED_SECONDS 120
 /* Without any progress; and when the guest waits for it. */
 #define STALL_SECONDS 75
 #define STALL_STOPPED 20
@@ -55,7 +56,8 @@ struct outgoing {
 	const char *stage;
 	struct xg_send_stats stats;
 	bool decided;
-	gint64 began, suspended, sent, prepared, runs; /* monotonic time */
+	/* Monotonic times; suspended and sent with the lock. */
+	gint64 began, suspended, sent, prepared, runs;
 };
 
 static GMutex lock;
@@ -133,15 +135,38 @@ static bool stalls(struct outgoing *out, gint *seen, gint64 *since)
 {
 	gint64 now = g_get_monotonic_time();
 	gint progress = g_atomic_int_get(&out->progress);
-	bool stopped;
+	bool stopped, sent;
 
 	g_mutex_lock(&lock);
 	stopped = out->suspended;
+	sent = out->sent;
 	g_mutex_unlock(&lock);
+	if (sent)
+		return false;
 	if (progress != *seen)
 		*since = now;
 	*seen = progress;
 	return now - *since > (stopped ? STALL_STOPPED : STALL_SECONDS) * G_TIME_SPAN_SECOND;
+}
+
+/* What the target says, which stays to be read: that it is prepared, or else that it gives up. */
+enum saying { SAYS_NOTHING, SAYS_PREPARED, GIVES_UP };
+
+static enum saying listen_to(int fd)
+{
+	static const char prepared[] = "(prepared";
+	char frame[sizeof(uint32_t) + sizeof(prepared) - 1];
+	ssize_t got = recv(fd, frame, sizeof(frame), MSG_PEEK | MSG_DONTWAIT), skip;
+
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))
+		return GIVES_UP;
+	/* Whoever waits for it may have read its length already, which begins with 0. */
+	skip = got > 0 && !*frame ? sizeof(uint32_t) : 0;
+	if (got <= skip)
+		return SAYS_NOTHING;
+	return memcmp(frame + skip, prepared, MIN(got - skip, sizeof(prepared) - 1))
+		       ? GIVES_UP
+		       : SAYS_PREPARED;
 }
 
 static void *watch(void *data)
@@ -157,9 +182,17 @@ static void *watch(void *data)
 
 	for (;;) {
 		int ready = poll(fds, G_N_ELEMENTS(fds), 1000);
+		enum saying saying = ready > 0 && fds[1].revents ? listen_to(fds[1].fd) : GIVES_UP;
 
 		if (ready > 0 && fds[0].revents)
 			return NULL;
+		if (ready > 0 && fds[1].revents && saying != GIVES_UP && !fds[2].revents) {
+			if (saying == SAYS_PREPARED)
+				fds[1].fd = -1;
+			else
+				g_usleep(10000);
+			continue;
+		}
 		if (ready > 0 && fds[2].revents)
 			log_info("domain %s: whoever had it moved has gone away",
 				watcher->out->record->name);
@@ -219,6 +252,20 @@ static void explain(struct outgoing *out, GError **error)
 	}
 }
 
+/* When all has been sent. */
+static bool wait_prepared(struct outgoing *out, GError **error)
+{
+	g_autoptr(GVariant) message = NULL;
+
+	g_mutex_lock(&lock);
+	out->sent = g_get_monotonic_time();
+	out->stage = "waiting for the other host";
+	g_mutex_unlock(&lock);
+	message = link_expect(out->link, "prepared", PREPARED_SECONDS, error);
+	out->prepared = g_get_monotonic_time();
+	return message;
+}
+
 static bool send_memory(struct outgoing *out, GError **error)
 {
 	struct xg_save_config config = {
@@ -236,7 +283,7 @@ static bool send_memory(struct outgoing *out, GError **error)
 	bool good;
 
 	watcher_begin(&watcher, out);
-	good = xg_send_pv(xc, out->link->fd, &config, &send, error);
+	good = xg_send_pv(xc, out->link->fd, &config, &send, error) && wait_prepared(out, error);
 	watcher_end(&watcher);
 	if (!good)
 		explain(out, error);
@@ -305,14 +352,7 @@ static bool send_domain(struct outgoing *out, GError **error)
 	out->link = call(out->record, out->cancellable, error);
 	if (!out->link || !offer(out, error) || !move_write(out->record, error))
 		return false;
-	if (!word(out, "stream", error) || !send_memory(out, error))
-		return false;
-	out->sent = g_get_monotonic_time();
-	show(out, "waiting for the other host");
-	if (!expect(out, "prepared", PREPARED_SECONDS, error))
-		return false;
-	out->prepared = g_get_monotonic_time();
-	return true;
+	return word(out, "stream", error) && send_memory(out, error);
 }
 
 /* ---- The decision ---- */
