@@ -89,7 +89,7 @@ def test_other_host_fails(hosts):
     status, said = one.run("xm migrate --live %s 10.9.0.2 </dev/null" % NAME, 300)
     assert status == 1 and "10.9.0.2" in said
     two.check("sed -i 's/\\[9\\]/[12]/' /etc/xen/xend-config.sxp && xend reload && sleep 2")
-    two.check("(sleep 8; kill -9 $(cat /run/xend.pid)) >/dev/null 2>&1 &")
+    two.check("{ (sleep 8; kill -9 $(cat /run/xend.pid)) >/dev/null 2>&1 & }")
     status, said = one.run("xm migrate %s 10.9.0.2 </dev/null" % NAME, 300)
     print(said)
     two.check("xend start", 120)

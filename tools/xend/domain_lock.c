@@ -40,8 +40,8 @@ static bool is_own(const char *path)
 
 static char *contents(const char *name)
 {
-	g_autoptr(GVariant) sxp = g_variant_ref_sink(sxp_list(sxp_atom("lock"), sxp_pair("name", name),
-		sxp_pair("host", g_get_host_name()), NULL));
+	g_autoptr(GVariant) sxp = g_variant_ref_sink(sxp_list(sxp_atom("lock"),
+		sxp_pair("name", name), sxp_pair("host", g_get_host_name()), NULL));
 
 	return sxp_print_pretty(sxp);
 }
@@ -78,7 +78,8 @@ bool domain_lock_take(struct domain *domain, GError **error)
 	host = holder(path);
 	if (host) {
 		g_clear_error(error);
-		fail(error, "Domain '%s' runs at %s, which has its lock %s", domain->name, host, path);
+		fail(error, "Domain '%s' runs at %s, which has its lock %s", domain->name, host,
+			path);
 	}
 	return false;
 }

@@ -1,7 +1,6 @@
 /*
- * Domains move from one host to another. The protocol, and why at most one copy of a domain ever runs:
- * docs/design/migration.md. Files relocation_*.c:
- *   server   listens, and says who may connect
+ * Domains move from one host to another. The protocol, and why at most one copy of a domain ever
+ * runs: docs/design/migration.md. Files relocation_*.c: server   listens, and says who may connect
  *   link, tls  connections and messages
  *   target   a domain comes
  *   source   a domain leaves
@@ -20,8 +19,8 @@ void relocation_close(void);
 void relocation_stop(void);
 
 /*
- * At xend's start: before domains are sorted out, those that have come for good are known as running; afterwards all that a
- * former xend left undecided goes on.
+ * At xend's start: before domains are sorted out, those that have come for good are known as
+ * running; afterwards all that a former xend left undecided goes on.
  */
 void relocation_recover(void);
 void relocation_go_on(void);
@@ -34,20 +33,21 @@ struct relocation_options {
 };
 
 /*
- * Moves a domain, and returns when it runs there: domain->lock is held, and the domain is ended here. Otherwise it goes on
- * here, or, if nobody answers whether it runs there, stays suspended until somebody does. @report becomes a line on how it
- * went.
+ * Moves a domain, and returns when it runs there: domain->lock is held, and the domain is ended
+ * here. Otherwise it goes on here, or, if nobody answers whether it runs there, stays suspended
+ * until somebody does. @report becomes a line on how it went.
  */
-bool relocation_send(struct domain *domain, const struct relocation_options *options,
-	char **report, GError **error);
+bool relocation_send(struct domain *domain, const struct relocation_options *options, char **report,
+	GError **error);
 
-/* How far a domain is that leaves: "(migration (stage …) …)"; or NULL. Stops it. Any thread, without domain->lock. */
+/* How far a domain is that leaves: "(migration (stage …) …)"; or NULL. Stops it. Any thread,
+ * without domain->lock. */
 GVariant *relocation_status(const char *uuid);
 bool relocation_cancel(const char *uuid);
 
 /*
- * Of a domain that is suspended because nobody answers: it is declared to run @here, or there. False: it is not in doubt.
- * domain->lock is held.
+ * Of a domain that is suspended because nobody answers: it is declared to run @here, or there.
+ * False: it is not in doubt. domain->lock is held.
  */
 bool relocation_decide(struct domain *domain, bool here);
 

@@ -86,9 +86,9 @@ static bool may_be_plain(GSocketConnection *connection, GError **error)
 	g_autoptr(GSocketAddress) address =
 		g_socket_connection_get_remote_address(connection, error);
 
-	return address && relocation_plain_allowed(g_inet_socket_address_get_address(
-						   G_INET_SOCKET_ADDRESS(address)),
-				  error);
+	return address &&
+	       relocation_plain_allowed(
+		       g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)), error);
 }
 
 struct link *link_connect(const char *host, unsigned int port, bool tls, unsigned int seconds,
@@ -173,12 +173,13 @@ static bool broken(struct link *link, GError **error)
 	int code = errno;
 
 	fail(error, "%s: %s", link->peer,
-		reason ? reason : code ? g_strerror(code) : "the connection was closed");
+		reason ? reason
+		: code ? g_strerror(code)
+		       : "the connection was closed");
 	return false;
 }
 
-static bool send_all(
-	struct link *link, const void *data, size_t length, gint64 end, GError **error)
+static bool send_all(struct link *link, const void *data, size_t length, gint64 end, GError **error)
 {
 	while (length) {
 		ssize_t done = send(link->fd, data, length, MSG_NOSIGNAL);

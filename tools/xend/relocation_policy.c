@@ -1,6 +1,7 @@
 /*
- * A guest's CPUID leaves and MSRs, as the hypervisor gives them (XEN_DOMCTL_get_cpu_policy). Whether they can be had is
- * the other hypervisor's judgement; some take features away without a word, so what came of it is compared.
+ * A guest's CPUID leaves and MSRs, as the hypervisor gives them (XEN_DOMCTL_get_cpu_policy).
+ * Whether they can be had is the other hypervisor's judgement; some take features away without a
+ * word, so what came of it is compared.
  */
 #include "relocation_policy.h"
 
@@ -32,8 +33,8 @@ static bool read_policy(uint32_t domid, struct policy *policy, GError **error)
 		return host_fail(error, domid, "say what CPU it has");
 	policy->leaves = g_new0(xen_cpuid_leaf_t, MAX(policy->nr_leaves, 1));
 	policy->msrs = g_new0(xen_msr_entry_t, MAX(policy->nr_msrs, 1));
-	if (xc_get_domain_cpu_policy(xc, domid, policy->leaves, &policy->nr_leaves, policy->msrs,
-		    &policy->nr_msrs))
+	if (xc_get_domain_cpu_policy(
+		    xc, domid, policy->leaves, &policy->nr_leaves, policy->msrs, &policy->nr_msrs))
 		return host_fail(error, domid, "say what CPU it has");
 	return true;
 }
@@ -47,7 +48,8 @@ GVariant *policy_sxp(struct domain *domain, GError **error)
 		return NULL;
 	leaves = g_base64_encode((void *)policy.leaves, policy.nr_leaves * sizeof(*policy.leaves));
 	msrs = g_base64_encode((void *)policy.msrs, policy.nr_msrs * sizeof(*policy.msrs));
-	return sxp_list(sxp_atom("policy"), sxp_pair("leaves", leaves), sxp_pair("msrs", msrs), NULL);
+	return sxp_list(
+		sxp_atom("policy"), sxp_pair("leaves", leaves), sxp_pair("msrs", msrs), NULL);
 }
 
 /* @count entries of @size bytes from text @name; NULL: it makes no sense. */
@@ -65,7 +67,8 @@ static void *decode(GVariant *sxp, const char *name, size_t size, uint32_t *coun
 	return NULL;
 }
 
-/* Registers of leaves that are bits of features; but not those that say what the kernel has switched on. */
+/* Registers of leaves that are bits of features; but not those that say what the kernel has
+ * switched on. */
 enum cpuid_register { EAX, EBX, ECX, EDX };
 static const char *const register_names[] = { "eax", "ebx", "ecx", "edx" };
 static const struct word {
@@ -119,14 +122,16 @@ bool policy_check(struct domain *domain, GVariant *offer, GError **error)
 	g_auto(policy_t) wanted = { 0 }, got = { 0 };
 	uint32_t wrong[3];
 
-	wanted.leaves = sxp ? decode(sxp, "leaves", sizeof(*wanted.leaves), &wanted.nr_leaves) : NULL;
+	wanted.leaves =
+		sxp ? decode(sxp, "leaves", sizeof(*wanted.leaves), &wanted.nr_leaves) : NULL;
 	wanted.msrs = sxp ? decode(sxp, "msrs", sizeof(*wanted.msrs), &wanted.nr_msrs) : NULL;
 	if (!wanted.leaves || !wanted.msrs)
 		return fail(error, "the offer does not say what CPU the domain knows"), false;
-	if (xc_set_domain_cpu_policy(xc, domain->domid, wanted.leaves, wanted.nr_leaves, wanted.msrs,
-		    wanted.nr_msrs, wrong))
+	if (xc_set_domain_cpu_policy(xc, domain->domid, wanted.leaves, wanted.nr_leaves,
+		    wanted.msrs, wanted.nr_msrs, wrong))
 		return fail(error,
-			       "it knows a CPU that there is not here: CPUID leaf %#x.%#x or MSR %#x "
+			       "it knows a CPU that there is not here: CPUID leaf %#x.%#x or MSR "
+			       "%#x "
 			       "is refused",
 			       wrong[0], wrong[1], wrong[2]),
 		       false;

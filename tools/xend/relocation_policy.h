@@ -8,8 +8,8 @@
 GVariant *policy_sxp(struct domain *domain, GError **error);
 
 /*
- * Gives a domain that does not run yet the CPU that "(policy …)" in @offer says. The error names what this host does not
- * have of it.
+ * Gives a domain that does not run yet the CPU that "(policy …)" in @offer says. The error names
+ * what this host does not have of it.
  */
 bool policy_check(struct domain *domain, GVariant *offer, GError **error);
 

@@ -1,7 +1,7 @@
 /*
- * A front end's requests that have no response yet are under way in the back end; the ring that both share says how many
- * there are (public/io/ring.h, blkif.h). The guest issues those again that it has not seen answered, which does no harm
- * unless the first ones come later.
+ * A front end's requests that have no response yet are under way in the back end; the ring that
+ * both share says how many there are (public/io/ring.h, blkif.h). The guest issues those again that
+ * it has not seen answered, which does no harm unless the first ones come later.
  */
 #include "relocation_quiesce.h"
 
@@ -50,8 +50,8 @@ static bool wait_ring(const volatile blkif_sring_t *ring, gint64 end)
 	return ring->req_prod == ring->rsp_prod;
 }
 
-static bool rest_queue(struct domain *domain, xengnttab_handle *grants, long ref, gint64 end,
-	GError **error)
+static bool rest_queue(
+	struct domain *domain, xengnttab_handle *grants, long ref, gint64 end, GError **error)
 {
 	blkif_sring_t *ring = xengnttab_map_grant_ref(grants, domain->domid, ref, PROT_READ);
 	bool rests;

@@ -9,8 +9,10 @@
 #include "sxp.h"
 
 static const char *const sides[] = { [MOVE_SOURCE] = "source", [MOVE_TARGET] = "target" };
-static const char *const phases[] = { [MOVE_SENDING] = "sending", [MOVE_ASKED] = "asked",
-	[MOVE_COMMITTED] = "committed", [MOVE_RUNNING] = "running" };
+static const char *const phases[] = { [MOVE_SENDING] = "sending",
+	[MOVE_ASKED] = "asked",
+	[MOVE_COMMITTED] = "committed",
+	[MOVE_RUNNING] = "running" };
 
 /* The directory comes and goes with its files. */
 static GMutex lock;

@@ -1,6 +1,7 @@
 /*
- * What must not be forgotten of a domain that moves: a file for each move and side, in <xend-state-path>/relocation,
- * replaced atomically and written to the disk before the step that it describes.
+ * What must not be forgotten of a domain that moves: a file for each move and side, in
+ * <xend-state-path>/relocation, replaced atomically and written to the disk before the step that it
+ * describes.
  */
 #ifndef XEND_RELOCATION_RECORD_H
 #define XEND_RELOCATION_RECORD_H
@@ -24,9 +25,9 @@ enum move_phase {
 struct move_record {
 	enum move_side side;
 	enum move_phase phase;
-	char *id;	  /* of the move, a uuid */
+	char *id;          /* of the move, a uuid */
 	char *name, *uuid; /* the domain's */
-	char *host;	  /* the other side */
+	char *host;        /* the other side */
 	unsigned int port;
 	bool tls;
 	bool home; /* the managed configuration moves, too */

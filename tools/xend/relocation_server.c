@@ -11,7 +11,7 @@
 
 /* Connections in all, and from one address: more are closed at once. */
 #define MAX_CONNECTIONS 48
-#define MAX_FROM_ONE	16
+#define MAX_FROM_ONE    16
 /* Until somebody has shown his certificate and said what he wants. */
 #define HELLO_SECONDS 10
 #define MAX_REQUESTS  4
@@ -136,7 +136,8 @@ static bool agree(struct link *link, GError **error)
 	if (!hello)
 		return false;
 	if (!first || first > LINK_NEWEST || last < LINK_OLDEST)
-		return fail(error, "this host speaks versions %u to %u of the protocol, not %u to %u",
+		return fail(error,
+			       "this host speaks versions %u to %u of the protocol, not %u to %u",
 			       LINK_OLDEST, LINK_NEWEST, first, last),
 		       false;
 	return link_send(link,
@@ -203,7 +204,8 @@ static void *serve_thread(void *data)
 
 /* ---- Listening ---- */
 
-/* Nobody shall keep others out by connecting all the time; and a thread for each must not be too much. */
+/* Nobody shall keep others out by connecting all the time; and a thread for each must not be too
+ * much. */
 static bool enter(struct caller *caller)
 {
 	unsigned int same = 0;
@@ -235,11 +237,11 @@ static gboolean on_incoming(
 		return TRUE;
 	caller = g_new0(struct caller, 1);
 	caller->connection = g_object_ref(connection);
-	caller->from = g_object_ref(
-		g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
+	caller->from =
+		g_object_ref(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
 	from = g_inet_address_to_string(caller->from);
-	caller->peer = g_strdup_printf("%s port %u", from,
-		g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(address)));
+	caller->peer = g_strdup_printf(
+		"%s port %u", from, g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(address)));
 	caller->tls = tls;
 	caller->cancellable = g_cancellable_new();
 	if (enter(caller)) {
@@ -269,8 +271,8 @@ static bool add_address(
 		g_str_equal(address, "localhost") ? "127.0.0.1" : address, port);
 	if (!ip)
 		return fail(error, "xend-relocation-address: '%s' is no address", address), false;
-	return g_socket_listener_add_address(listener, ip, G_SOCKET_TYPE_STREAM,
-		G_SOCKET_PROTOCOL_TCP, NULL, NULL, error);
+	return g_socket_listener_add_address(
+		listener, ip, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, NULL, error);
 }
 
 static bool listen_on(const char *port_option, bool tls, GError **error)

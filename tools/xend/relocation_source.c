@@ -1,10 +1,11 @@
 /*
- * A domain leaves. As long as the record says "sending" it is this host's, and goes on here whatever fails. From "asked" on
- * only the target knows, and is asked until it answers.
+ * A domain leaves. As long as the record says "sending" it is this host's, and goes on here
+ * whatever fails. From "asked" on only the target knows, and is asked until it answers.
  */
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xenstream.h>
 
@@ -26,19 +27,21 @@
 #include "sxp.h"
 
 #define CONNECT_SECONDS 10
-#define ANSWER_SECONDS	20
+#define ANSWER_SECONDS  20
 #define SETTLED_SECONDS 5
 /* The target makes the domain and its devices meanwhile: memory may have to be got, scripts run. */
 #define ACCEPT_SECONDS 300
 /* It validates all page tables, and connects the rest of the devices. */
-#define PREPARED_SECONDS 300
+#define PREPARED_SECONDS 120
 /* Without any progress; and when the guest waits for it. */
-#define STALL_SECONDS	  75
-#define STALL_STOPPED	  20
-/* A running guest's memory goes in so many rounds at most, and what is then left in so many seconds if possible. */
+#define STALL_SECONDS 75
+#define STALL_STOPPED 20
+/* A running guest's memory goes in so many rounds at most, and what is then left in so many seconds
+ * if possible. */
 #define MAX_ROUNDS 30
 #define MAX_STOP   0.02
-/* How long, and how often, a target that is not heard of is asked, before it is done from time to time. */
+/* How long, and how often, a target that is not heard of is asked, before it is done from time to
+ * time. */
 #define DOUBT_SECONDS 5
 #define RETRY_SECONDS 3
 
@@ -53,7 +56,8 @@ struct outgoing {
 	const char *stage;
 	struct xg_send_stats stats;
 	bool decided;
-	gint64 began, suspended, sent, prepared, runs; /* monotonic time */
+	/* Monotonic times; suspended and sent with the lock. */
+	gint64 began, suspended, sent, prepared, runs;
 };
 
 static GMutex lock;
@@ -118,8 +122,8 @@ bool relocation_cancel(const char *uuid)
 /* ---- While the stream flows ---- */
 
 /*
- * Looks whether the target says anything, which can only be that it gives up; whether the user who waits goes away; and
- * whether anything goes on at all.
+ * Looks whether the target says anything, which can only be that it gives up; whether the user who
+ * waits goes away; and whether anything goes on at all.
  */
 struct watcher {
 	struct outgoing *out;
@@ -131,16 +135,38 @@ static bool stalls(struct outgoing *out, gint *seen, gint64 *since)
 {
 	gint64 now = g_get_monotonic_time();
 	gint progress = g_atomic_int_get(&out->progress);
-	bool stopped;
+	bool stopped, sent;
 
 	g_mutex_lock(&lock);
 	stopped = out->suspended;
+	sent = out->sent;
 	g_mutex_unlock(&lock);
+	if (sent)
+		return false;
 	if (progress != *seen)
 		*since = now;
 	*seen = progress;
-	return now - *since >
-	       (stopped ? STALL_STOPPED : STALL_SECONDS) * G_TIME_SPAN_SECOND;
+	return now - *since > (stopped ? STALL_STOPPED : STALL_SECONDS) * G_TIME_SPAN_SECOND;
+}
+
+/* What the target says, which stays to be read: that it is prepared, or else that it gives up. */
+enum saying { SAYS_NOTHING, SAYS_PREPARED, GIVES_UP };
+
+static enum saying listen_to(int fd)
+{
+	static const char prepared[] = "(prepared";
+	char frame[sizeof(uint32_t) + sizeof(prepared) - 1];
+	ssize_t got = recv(fd, frame, sizeof(frame), MSG_PEEK | MSG_DONTWAIT), skip;
+
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))
+		return GIVES_UP;
+	/* Whoever waits for it may have read its length already, which begins with 0. */
+	skip = got > 0 && !*frame ? sizeof(uint32_t) : 0;
+	if (got <= skip)
+		return SAYS_NOTHING;
+	return memcmp(frame + skip, prepared, MIN(got - skip, sizeof(prepared) - 1))
+		       ? GIVES_UP
+		       : SAYS_PREPARED;
 }
 
 static void *watch(void *data)
@@ -156,9 +182,17 @@ static void *watch(void *data)
 
 	for (;;) {
 		int ready = poll(fds, G_N_ELEMENTS(fds), 1000);
+		enum saying saying = ready > 0 && fds[1].revents ? listen_to(fds[1].fd) : GIVES_UP;
 
 		if (ready > 0 && fds[0].revents)
 			return NULL;
+		if (ready > 0 && fds[1].revents && saying != GIVES_UP && !fds[2].revents) {
+			if (saying == SAYS_PREPARED)
+				fds[1].fd = -1;
+			else
+				g_usleep(10000);
+			continue;
+		}
 		if (ready > 0 && fds[2].revents)
 			log_info("domain %s: whoever had it moved has gone away",
 				watcher->out->record->name);
@@ -172,7 +206,8 @@ static void *watch(void *data)
 static void watcher_begin(struct watcher *watcher, struct outgoing *out)
 {
 	*watcher = (struct watcher){
-		.out = out, .client = server_client(), .end = eventfd(0, EFD_CLOEXEC) };
+		.out = out, .client = server_client(), .end = eventfd(0, EFD_CLOEXEC)
+	};
 	watcher->thread = g_thread_new("relocation", watch, watcher);
 }
 
@@ -217,6 +252,20 @@ static void explain(struct outgoing *out, GError **error)
 	}
 }
 
+/* When all has been sent. */
+static bool wait_prepared(struct outgoing *out, GError **error)
+{
+	g_autoptr(GVariant) message = NULL;
+
+	g_mutex_lock(&lock);
+	out->sent = g_get_monotonic_time();
+	out->stage = "waiting for the other host";
+	g_mutex_unlock(&lock);
+	message = link_expect(out->link, "prepared", PREPARED_SECONDS, error);
+	out->prepared = g_get_monotonic_time();
+	return message;
+}
+
 static bool send_memory(struct outgoing *out, GError **error)
 {
 	struct xg_save_config config = {
@@ -234,7 +283,7 @@ static bool send_memory(struct outgoing *out, GError **error)
 	bool good;
 
 	watcher_begin(&watcher, out);
-	good = xg_send_pv(xc, out->link->fd, &config, &send, error);
+	good = xg_send_pv(xc, out->link->fd, &config, &send, error) && wait_prepared(out, error);
 	watcher_end(&watcher);
 	if (!good)
 		explain(out, error);
@@ -258,7 +307,8 @@ static bool hello(struct link *link, GError **error)
 	return answer;
 }
 
-static struct link *call(const struct move_record *record, GCancellable *cancellable, GError **error)
+static struct link *call(
+	const struct move_record *record, GCancellable *cancellable, GError **error)
 {
 	g_autoptr(link_t) link = link_connect(
 		record->host, record->port, record->tls, CONNECT_SECONDS, cancellable, error);
@@ -272,14 +322,13 @@ static bool offer(struct outgoing *out, GError **error)
 	g_autoptr(GVariant) accepted = NULL;
 	GVariant *policy = policy_sxp(domain, error);
 
-	if (!policy ||
-		!link_send(out->link,
-			sxp_list(sxp_atom("offer"), sxp_pair("id", out->record->id),
-				sxp_pair("stream", RELOCATION_STREAM),
-				sxp_pair_int("live", out->live),
-				sxp_pair_int("home", out->record->home), policy,
-				sxp_pair_value("config", config_sxp(domain->config)), NULL),
-			ANSWER_SECONDS, error))
+	if (!policy || !link_send(out->link,
+			       sxp_list(sxp_atom("offer"), sxp_pair("id", out->record->id),
+				       sxp_pair("stream", RELOCATION_STREAM),
+				       sxp_pair_int("live", out->live),
+				       sxp_pair_int("home", out->record->home), policy,
+				       sxp_pair_value("config", config_sxp(domain->config)), NULL),
+			       ANSWER_SECONDS, error))
 		return false;
 	show(out, "waiting for the other host");
 	accepted = link_expect(out->link, "accept", ACCEPT_SECONDS, error);
@@ -303,19 +352,13 @@ static bool send_domain(struct outgoing *out, GError **error)
 	out->link = call(out->record, out->cancellable, error);
 	if (!out->link || !offer(out, error) || !move_write(out->record, error))
 		return false;
-	if (!word(out, "stream", error) || !send_memory(out, error))
-		return false;
-	out->sent = g_get_monotonic_time();
-	show(out, "waiting for the other host");
-	if (!expect(out, "prepared", PREPARED_SECONDS, error))
-		return false;
-	out->prepared = g_get_monotonic_time();
-	return true;
+	return word(out, "stream", error) && send_memory(out, error);
 }
 
 /* ---- The decision ---- */
 
-/* It runs there: nothing is left of it here. @link, if there is one, is told that it was understood. */
+/* It runs there: nothing is left of it here. @link, if there is one, is told that it was
+ * understood. */
 static void gone(struct domain *domain, const struct move_record *record, struct link *link)
 {
 	g_autoptr(GVariant) settled = NULL;
@@ -334,8 +377,8 @@ static void gone(struct domain *domain, const struct move_record *record, struct
 			     ANSWER_SECONDS, NULL))
 		return;
 	/*
-	 * The answer is that it has its name there. If "there" is this host, and has the domain as a managed one, that
-	 * needs the lock which is held here.
+	 * The answer is that it has its name there. If "there" is this host, and has the domain as
+	 * a managed one, that needs the lock which is held here.
 	 */
 	if (!domain || domain->gone)
 		settled = link_expect(link, "settled", SETTLED_SECONDS, NULL);
@@ -360,8 +403,7 @@ static bool ask(struct domain *domain, const struct move_record *record, bool *r
 	g_autoptr(GVariant) message = NULL;
 	g_autofree char *text = NULL;
 
-	if (!link || !link_send(link,
-			     sxp_list(sxp_atom("ask"), sxp_pair("id", record->id), NULL),
+	if (!link || !link_send(link, sxp_list(sxp_atom("ask"), sxp_pair("id", record->id), NULL),
 			     ANSWER_SECONDS, error))
 		return false;
 	message = link_expect(link, "answer", ANSWER_SECONDS, error);
@@ -386,7 +428,8 @@ static gboolean ask_later(void *unused)
 	return G_SOURCE_REMOVE;
 }
 
-/* Those that nobody has answered yet. One that an operation has under way is locked, and not waited for. */
+/* Those that nobody has answered yet. One that an operation has under way is locked, and not waited
+ * for. */
 static void ask_all(void *unused)
 {
 	g_autoptr(GPtrArray) all = move_all(MOVE_SOURCE);
@@ -435,7 +478,8 @@ static bool find_out(struct outgoing *out, GError **error)
 	out->domain->sent_to = g_strdup(out->record->host);
 	g_timeout_add_seconds(RETRY_SECONDS, ask_later, NULL);
 	fail(error,
-		"%s; whether it runs at %s is not known, so it stays suspended here until it is (see "
+		"%s; whether it runs at %s is not known, so it stays suspended here until it is "
+		"(see "
 		"\"xm help migrate\")",
 		cause->message, out->record->host);
 	return false;
@@ -485,7 +529,8 @@ static bool may_move(struct domain *domain, GError **error)
 	if (!host_domain(domain->domid, &info))
 		return host_fail(error, domain->domid, "say how it is");
 	if (info.flags & XEN_DOMINF_paused)
-		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name), false;
+		return fail(error, "Domain '%s' is paused: it cannot suspend.", domain->name),
+		       false;
 	if (info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
 		return fail(error, "Domain '%s' has ended.", domain->name), false;
 	return true;
@@ -498,8 +543,8 @@ static void outgoing_clear(struct outgoing *out)
 	g_clear_pointer(&out->record, move_free);
 }
 
-static void begin(struct outgoing *out, struct domain *domain,
-	const struct relocation_options *options)
+static void begin(
+	struct outgoing *out, struct domain *domain, const struct relocation_options *options)
 {
 	*out = (struct outgoing){ .domain = domain,
 		.live = options->live,
@@ -541,12 +586,14 @@ static char *describe(struct outgoing *out)
 {
 	gint64 now = g_get_monotonic_time();
 
-	log_info("domain %s: stopped for %.1f ms: %.1f until its memory was sent, %.1f until all was prepared, "
+	log_info("domain %s: stopped for %.1f ms: %.1f until its memory was sent, %.1f until all "
+		 "was prepared, "
 		 "%.1f until it ran",
 		out->record->name, (out->runs - out->suspended) / 1e3,
 		(out->sent - out->suspended) / 1e3, (out->prepared - out->sent) / 1e3,
 		(out->runs - out->prepared) / 1e3);
-	return g_strdup_printf("moved to %s in %.1f s: %" G_GUINT64_FORMAT " MiB in %u rounds, %.0f %% "
+	return g_strdup_printf("moved to %s in %.1f s: %" G_GUINT64_FORMAT
+			       " MiB in %u rounds, %.0f %% "
 			       "of it zeros; stopped for %.0f ms",
 		out->record->host, (now - out->began) / 1e6, out->stats.sent / MIB_PAGES,
 		out->stats.round + 1, 100.0 * out->stats.zeros / MAX(out->stats.sent, 1),

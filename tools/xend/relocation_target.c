@@ -1,6 +1,6 @@
 /*
- * A domain comes. Up to the record of phase "committed" it is nothing but a domain being built, which is removed again
- * whatever fails, or if xend dies; from then on it is this host's for good.
+ * A domain comes. Up to the record of phase "committed" it is nothing but a domain being built,
+ * which is removed again whatever fails, or if xend dies; from then on it is this host's for good.
  */
 #include <math.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "domain_lock.h"
 #include "error.h"
 #include "host.h"
+#include "lifecycle.h"
 #include "log.h"
 #include "options.h"
 #include "relocation.h"
@@ -23,7 +24,8 @@
 #include "store.h"
 #include "sxp.h"
 
-/* Until the source has its guest suspended, or its first pages; and without any progress of the stream. */
+/* Until the source has its guest suspended, or its first pages; and without any progress of the
+ * stream. */
 #define STREAM_SECONDS 90
 #define STALL_SECONDS  60
 #define COMMIT_SECONDS 60
@@ -138,7 +140,8 @@ static bool check_names(const struct move_record *record, GError **error)
 	if (!is_free(record->id, record->name, &by_name, error) ||
 		!is_free(record->id, record->uuid, &by_uuid, error))
 		return false;
-	/* A managed domain that is halted takes its life up again; another one of its name is another one. */
+	/* A managed domain that is halted takes its life up again; another one of its name is
+	 * another one. */
 	if (by_name && one && !g_str_equal(one->uuid, record->uuid))
 		return fail(error, "a managed domain named %s is there already", record->name),
 		       false;
@@ -169,8 +172,8 @@ static void set_handle(struct domain *domain, const char *uuid)
 }
 
 /*
- * Its own name and uuid, which it may not have before no other domain of this host has them. The order is that in which
- * settle() can put things right if xend dies.
+ * Its own name and uuid, which it may not have before no other domain of this host has them. The
+ * order is that in which settle() can put things right if xend dies.
  */
 static bool take_identity(struct domain *domain, const struct move_record *record)
 {
@@ -311,8 +314,8 @@ static void *watch(void *data)
 		else if (g_get_monotonic_time() >= until)
 			g_cancellable_cancel(dog->in->cancellable);
 		seen = now;
-		g_cond_wait_until(&dog->ended, &dog->lock,
-			g_get_monotonic_time() + G_TIME_SPAN_SECOND);
+		g_cond_wait_until(
+			&dog->ended, &dog->lock, g_get_monotonic_time() + G_TIME_SPAN_SECOND);
 	}
 	g_mutex_unlock(&dog->lock);
 	return NULL;
@@ -339,10 +342,9 @@ static void watchdog_end(struct watchdog *dog)
 
 static bool load(struct incoming *in, struct link *link, struct domain *domain, GError **error)
 {
-	struct domain_stream stream = { .fd = link->fd,
-		.cancellable = in->cancellable,
-		.progress = on_progress,
-		.data = in };
+	struct domain_stream stream = {
+		.fd = link->fd, .cancellable = in->cancellable, .progress = on_progress, .data = in
+	};
 	struct watchdog dog;
 	bool good;
 
@@ -398,14 +400,16 @@ static void start(struct incoming *in, struct link *link, struct domain *domain)
 	}
 }
 
-static bool take(struct incoming *in, struct link *link, GVariant *offer, GVariant *config,
-	GError **error)
+static bool take(
+	struct incoming *in, struct link *link, GVariant *offer, GVariant *config, GError **error)
 {
 	g_autoptr(locked_domain) domain = add(in, config, error);
 	bool good;
 
 	if (!domain)
 		return false;
+	/* What happens to it meanwhile is looked at when its lock is free: nobody shall wait for that. */
+	domain_set_moving(domain, in->id);
 	log_info("domain %s: comes from %s", in->record->name, link->peer);
 	if (!prepare(domain, offer, error)) {
 		if (!domain->gone)
@@ -419,6 +423,8 @@ static bool take(struct incoming *in, struct link *link, GVariant *offer, GVaria
 		domain_end(domain, false);
 	else
 		domain_remove(domain);
+	domain_set_moving(domain, NULL);
+	lifecycle_look();
 	return good;
 }
 

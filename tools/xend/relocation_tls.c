@@ -8,7 +8,7 @@
 #include "error.h"
 #include "options.h"
 
-#define CHUNK	      (64 << 10)
+#define CHUNK         (64 << 10)
 #define CLOSE_SECONDS 5
 
 GTlsCertificate *tls_certificate(GError **error)

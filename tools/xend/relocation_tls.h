@@ -8,12 +8,14 @@
 GTlsCertificate *tls_certificate(GError **error);
 GTlsDatabase *tls_authorities(GError **error);
 
-/* Handshakes; the certificate of the side that is called must be for the name or address that is called. */
+/* Handshakes; the certificate of the side that is called must be for the name or address that is
+ * called. */
 GIOStream *tls_connect(GSocketConnection *connection, GSocketConnectable *identity,
 	GCancellable *cancellable, GError **error);
 GIOStream *tls_accept(GSocketConnection *connection, GCancellable *cancellable, GError **error);
 
-/* Two threads that carry bytes between @stream and @fd, which they take over. Ends when the other end of @fd is closed. */
+/* Two threads that carry bytes between @stream and @fd, which they take over. Ends when the other
+ * end of @fd is closed. */
 struct tls_pump *tls_pump_new(GIOStream *stream, int fd);
 /* Waits for the end, but not for a peer that takes nothing. */
 void tls_pump_free(struct tls_pump *pump);

@@ -39,13 +39,15 @@ static char *managed_path(const char *uuid)
 	return g_build_filename(directory, uuid, "config.sxp", NULL);
 }
 
-/* Replaces the file at once and for good, or leaves it. */
-static bool write_file(const char *path, GVariant *sxp, GError **error)
+/* Replaces the file at once, or leaves it; @durable: on the disk, too, which takes its time. */
+static bool write_file(const char *path, GVariant *sxp, bool durable, GError **error)
 {
 	g_autofree char *text = sxp_print_pretty(sxp);
+	GFileSetContentsFlags flags = G_FILE_SET_CONTENTS_CONSISTENT;
 
-	return g_file_set_contents_full(path, text, -1,
-		G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+	if (durable)
+		flags |= G_FILE_SET_CONTENTS_DURABLE;
+	return g_file_set_contents_full(path, text, -1, flags, 0600, error);
 }
 
 bool state_save(struct domain *domain)
@@ -77,7 +79,8 @@ bool state_save(struct domain *domain)
 	sxp_add_int(&builder, "console_mfn", domain->console_mfn);
 	sxp_add(&builder, sxp_pair_value("config", config_sxp(domain->config)));
 	sxp_add(&builder, sxp_pair_value("devices", g_variant_builder_end(&devices)));
-	if (write_file(path, g_variant_builder_end(&builder), &error))
+	/* A machine that dies takes its domains along; nobody asks for them then. */
+	if (write_file(path, g_variant_builder_end(&builder), false, &error))
 		return true;
 	log_error("domain %s: cannot write its state: %s", domain->name, error->message);
 	return false;
@@ -109,7 +112,7 @@ bool managed_save(struct domain *domain, GError **error)
 
 	if (g_mkdir_with_parents(directory, 0700))
 		return fail_errno(error, "cannot make %s", directory), false;
-	return write_file(path, config_sxp(domain->config), error);
+	return write_file(path, config_sxp(domain->config), true, error);
 }
 
 void managed_remove(struct domain *domain)

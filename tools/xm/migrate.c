@@ -15,10 +15,10 @@ static char *describe(const char *domain, GVariant *status)
 
 	g_string_printf(text, "Moving %s: %s", domain, stage);
 	if (total)
-		g_string_append_printf(
-			text, ", %.0f of %.0f MiB", done / 256, total / 256);
+		g_string_append_printf(text, ", %.0f of %.0f MiB", done / 256, total / 256);
 	if (round)
-		g_string_append_printf(text, ", round %.0f, %.0f MiB/s changing", round + 1, dirty / 256);
+		g_string_append_printf(
+			text, ", round %.0f, %.0f MiB/s changing", round + 1, dirty / 256);
 	if (left >= 1)
 		g_string_append_printf(text, ", %.0f s left", left);
 	return g_string_free(text, FALSE);
@@ -26,7 +26,8 @@ static char *describe(const char *domain, GVariant *status)
 
 static void show_status(const char *domain)
 {
-	g_autoptr(GVariant) status = call_beside("xend.domain.migrate_status", g_variant_new("(s)", domain));
+	g_autoptr(GVariant) status =
+		call_beside("xend.domain.migrate_status", g_variant_new("(s)", domain));
 	g_autofree char *text = status ? describe(domain, status) : NULL;
 
 	if (text)
@@ -39,7 +40,8 @@ static void look(void *domain)
 	static bool cancelled;
 
 	if (interrupted && !cancelled) {
-		g_autoptr(GVariant) done = call_beside("xend.domain.migrate_cancel", g_variant_new("(s)", domain));
+		g_autoptr(GVariant) done =
+			call_beside("xend.domain.migrate_cancel", g_variant_new("(s)", domain));
 
 		cancelled = true;
 	}
@@ -84,16 +86,20 @@ static int migrate(int argc, char **argv)
 }
 
 static const char details[] =
-	"Without --live the guest stands still for as long as its memory takes. With it, memory goes "
-	"while it runs, and it stops for the rest. Whatever fails, it goes on here, and Ctrl-C gives "
+	"Without --live the guest stands still for as long as its memory takes. With it, memory "
+	"goes "
+	"while it runs, and it stops for the rest. Whatever fails, it goes on here, and Ctrl-C "
+	"gives "
 	"up.\n"
-	"If the connection breaks in the last moment, xend asks the other host where the guest runs, "
+	"If the connection breaks in the last moment, xend asks the other host where the guest "
+	"runs, "
 	"and until it answers the guest stays suspended. If it never will, say so: --here lets the "
-	"guest go on here, which must not be done if it may run there; --there ends what is left of it "
+	"guest go on here, which must not be done if it may run there; --there ends what is left "
+	"of it "
 	"here.";
 
-static const GOptionEntry options[] = {
-	{ "live", 'l', 0, G_OPTION_ARG_NONE, &live, "Let it run meanwhile", NULL },
+static const GOptionEntry options[] = { { "live", 'l', 0, G_OPTION_ARG_NONE, &live,
+						"Let it run meanwhile", NULL },
 	{ "port", 'p', 0, G_OPTION_ARG_INT, &port, "Port of the other host's xend", "PORT" },
 	{ "node", 'n', 0, G_OPTION_ARG_INT, &node, "NUMA node there", "NODE" },
 	{ "ssl", 's', 0, G_OPTION_ARG_NONE, &ssl, "Encrypted, with certificates", NULL },
@@ -102,8 +108,7 @@ static const GOptionEntry options[] = {
 	{ "cancel", 0, 0, G_OPTION_ARG_NONE, &cancel, "Stop moving it", NULL },
 	{ "here", 0, 0, G_OPTION_ARG_NONE, &here, "It does not run there, and shall here", NULL },
 	{ "there", 0, 0, G_OPTION_ARG_NONE, &there, "It runs there: end what is here", NULL },
-	{ NULL }
-};
+	{ NULL } };
 
 const struct command migrate_commands[] = { { "migrate", "[OPTIONS] DOMAIN HOST",
 						    "Moves a domain to another host", details,

@@ -3,6 +3,7 @@ exactly one copy that runs, or none but one that waits for an answer, and nothin
 import contextlib
 import os
 import random
+import signal
 import socket
 import struct
 import subprocess
@@ -470,6 +471,24 @@ def test_versions_and_hosts(pair):
     restart(target)
     assert "connection" in fault(source.call.migrate, "alice", "localhost", False, target.port).faultString.lower()
     assert "does not name it" in target.log.read_text()
+    stayed(source, target, uuid)
+
+
+def test_stall(pair):
+    """A target that does nothing any more, while its machine lives: a guest that waits for it goes on."""
+    source, target = pair
+    uuid = run(source)
+    (target.fake / "slow.restore").write_text("1500")
+    thread = migrate_in_background(source, target)
+    wait_until(lambda: len(target.domains_in_hypervisor()) > 1 and not running(source))
+    target.xend.send_signal(signal.SIGSTOP)
+    try:
+        # All is sent, for it is little; the user who goes away is noticed all the same.
+        source.call.migrate_cancel("alice")
+        thread.join(10)
+        assert not thread.is_alive() and running(source) == [source.domid()]
+    finally:
+        target.xend.send_signal(signal.SIGCONT)
     stayed(source, target, uuid)
 
 

@@ -1,4 +1,5 @@
-/* The writer of streams: its parts for a domain that stands still, which serve for one that runs, too. */
+/* The writer of streams: its parts for a domain that stands still, which serve for one that runs,
+ * too. */
 #ifndef GUEST_STREAM_SAVE_H
 #define GUEST_STREAM_SAVE_H
 
@@ -13,8 +14,7 @@ struct saver {
 	struct stream_p2m p2m;
 };
 
-void xg_saver_begin(
-	struct saver *v, xc_interface *xc, int fd, const struct xg_save_config *config);
+void xg_saver_begin(struct saver *v, xc_interface *xc, int fd, const struct xg_save_config *config);
 void xg_saver_end(struct saver *v);
 
 /** Whether it is a domain that can be saved. */

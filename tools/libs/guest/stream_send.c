@@ -1,10 +1,12 @@
 /*
- * Sends a domain to another host: its memory in rounds while it runs, and what is left when it has been suspended.
+ * Sends a domain to another host: its memory in rounds while it runs, and what is left when it has
+ * been suspended.
  *
- * The hypervisor logs which pages change. What is read of a running domain may be torn or old, but is then in the log, and
- * is sent again; what cannot be made sense of, such as a page table that is being changed, is left to the last round. In
- * that round nothing changes any more: the list of frames and the types of all pages are looked at anew, and what differs
- * from what was sent goes again.
+ * The hypervisor logs which pages change. What is read of a running domain may be torn or old, but
+ * is then in the log, and is sent again; what cannot be made sense of, such as a page table that is
+ * being changed, is left to the last round. In that round nothing changes any more: the list of
+ * frames and the types of all pages are looked at anew, and what differs from what was sent goes
+ * again.
  */
 #include <errno.h>
 #include <math.h>
@@ -15,7 +17,7 @@
 #include "stream_save.h"
 
 /* More rounds than this that leave nearly as much as the one before do not help. */
-#define SHRINKS	   0.75
+#define SHRINKS    0.75
 #define MAX_FUTILE 2
 /* All in all not more than so many times the domain's memory is sent while it runs. */
 #define MAX_MEMORY 4
@@ -43,10 +45,10 @@ struct sender {
 	struct saver v;
 	const struct xg_send_config *send;
 	bool logging;
-	uint64_t words;    /* of each of the two bitmaps, which have a bit for each page */
-	uint64_t *todo;    /* to be sent in this round */
-	uint64_t *later;   /* left to the last one */
-	uint8_t *sent;     /* type with which it was sent last, bits 28 to 31 */
+	uint64_t words;  /* of each of the two bitmaps, which have a bit for each page */
+	uint64_t *todo;  /* to be sent in this round */
+	uint64_t *later; /* left to the last one */
+	uint8_t *sent;   /* type with which it was sent last, bits 28 to 31 */
 	struct batch *b;
 	uint64_t *copies; /* of page tables */
 	struct xg_send_stats stats;
@@ -92,14 +94,14 @@ static bool start_log(struct sender *x, GError **error)
 
 	if (!x->send->live)
 		return true;
-	x->logging = !xc_logdirty(x->v.xc, x->v.s.domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL,
-		0, NULL);
+	x->logging = !xc_logdirty(
+		x->v.xc, x->v.s.domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0, NULL);
 	/* Some hypervisors want to be given memory for it: its bitmap, and for each vCPU. */
 	if (!x->logging) {
 		shadow.u.shadow_op.mb = 4 + x->v.info.max_vcpu_id + (x->v.info.tot_pages >> 16);
 		xc_domctl(x->v.xc, &shadow);
-		x->logging = !xc_logdirty(x->v.xc, x->v.s.domid,
-			XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0, NULL);
+		x->logging = !xc_logdirty(
+			x->v.xc, x->v.s.domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0, NULL);
 	}
 	return x->logging ||
 	       xg_stream_refused(x->v.s.domid, "changes of its memory cannot be logged", error);
@@ -126,7 +128,8 @@ static bool read_log(struct sender *x, GError **error)
 
 /* ---- Pages ---- */
 
-/* What there is of the next pages that are to be sent, from *@pfn on. Those of running domains that vanish come later. */
+/* What there is of the next pages that are to be sent, from *@pfn on. Those of running domains that
+ * vanish come later. */
 static void collect(struct sender *x, uint64_t *pfn)
 {
 	struct batch *b = x->b;
@@ -145,8 +148,8 @@ static void collect(struct sender *x, uint64_t *pfn)
 	}
 }
 
-static bool get_types(struct sender *x, const xen_pfn_t *mfn, xen_pfn_t *type, unsigned nr,
-	GError **error)
+static bool get_types(
+	struct sender *x, const xen_pfn_t *mfn, xen_pfn_t *type, unsigned nr, GError **error)
 {
 	memcpy(type, mfn, nr * sizeof(*mfn));
 	/* Frame 0, which is nobody's, stands for none. */
@@ -306,8 +309,7 @@ static bool send_round(struct sender *x, GError **error)
 	x->began = g_get_monotonic_time();
 	x->sent_before = x->stats.sent;
 	while (pfn < x->v.p2m.max_pfn) {
-		if (!xg_stream_go_on(
-			    &x->v.s, "sending", x->stats.done, x->stats.total, error))
+		if (!xg_stream_go_on(&x->v.s, "sending", x->stats.done, x->stats.total, error))
 			return false;
 		collect(x, &pfn);
 		if (x->b->nr && !send_batch(x, error))
@@ -325,8 +327,9 @@ static bool is_enough(struct sender *x, uint64_t before)
 	double rate = MAX(x->stats.rate, 1);
 
 	x->futile += x->stats.dirty > before * SHRINKS;
-	return x->stats.dirty / rate <= x->send->max_stop || x->stats.round >= x->send->max_rounds ||
-	       x->futile >= MAX_FUTILE || x->stats.sent > MAX_MEMORY * x->v.p2m.max_pfn;
+	return x->stats.dirty / rate <= x->send->max_stop ||
+	       x->stats.round >= x->send->max_rounds || x->futile >= MAX_FUTILE ||
+	       x->stats.sent > MAX_MEMORY * x->v.p2m.max_pfn;
 }
 
 static bool send_running(struct sender *x, GError **error)
@@ -373,7 +376,8 @@ static bool note_types(struct sender *x, GError **error)
 			uint8_t type = (b->type[i] & XEN_DOMCTL_PFINFO_LTAB_MASK) >> 28;
 
 			if (mfn[i] && type != x->sent[first + i] &&
-				!(type == XEN_DOMCTL_PFINFO_XTAB >> 28 && x->sent[first + i] == NEVER))
+				!(type == XEN_DOMCTL_PFINFO_XTAB >> 28 &&
+					x->sent[first + i] == NEVER))
 				add(x->todo, first + i);
 		}
 	}
