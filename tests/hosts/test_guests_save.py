@@ -25,6 +25,13 @@ def shared_host(request):
         yield started
 
 
+@pytest.fixture(autouse=True)
+def tidy(host):
+    """A test that fails leaves no guest to the next one."""
+    yield
+    host.run("xm list %s >/dev/null 2>&1 && { xm destroy %s; xm delete %s; }" % (NAME, NAME, NAME), 120)
+
+
 def frees_all(host):
     """Nothing of any guest is left, and its memory is free again."""
     host.wait_until("only dom0 runs", lambda: set(host.domains()) == {"Domain-0"})
@@ -164,7 +171,8 @@ def test_under_load(host):
         last = int(host.check_guest(NAME, "sleep 5; cat /tmp/last"))
         assert last > first
         host.check("xm save -c %s /root/saved </dev/null" % NAME, 180)
-    last = int(host.check_guest(NAME, "kill %1; kill $(pidof dd); sleep 2; cat /tmp/last"))
+    host.in_guest(NAME, "kill %1; sleep 2; kill $(pidof dd); sleep 2")
+    last = int(host.check_guest(NAME, "cat /tmp/last"))
     host.check_guest(NAME, "for i in $(seq %d %d); do [ \"$(dd if=/dev/xvda bs=512 skip=$((i %% 2000)) count=1 2>/dev/null | tr -d ' \\n')\" "
                            "= $i ] || exit 1; done" % (max(1, last - 300), last), 300)
     host.check("xm destroy " + NAME, 60)
@@ -223,3 +231,23 @@ def test_xendomains(host):
     alive(host, 2, before)
     host.check("xm destroy " + NAME, 60)
     frees_all(host)
+
+
+@full
+def test_dump_core(host):
+    """A guest's memory goes to a file, also when it crashes; what the guest has there is in it."""
+    host.create(NAME, "on_crash=coredump-destroy")
+    host.wait_guest(NAME)
+    host.check_guest(NAME, "echo 'a text that is in memory' >/tmp/text")
+    for option in ("", "-L"):
+        host.check("xm dump-core %s %s /root/core </dev/null" % (option, NAME), 180)
+        assert host.check("head -c 4 /root/core | tail -c 3") == "ELF"
+        assert int(host.check("stat -c %s /root/core")) > 128 << 20
+        assert int(host.check("grep -c -a 'a text that is in memory' /root/core", 60)) > 0
+        assert host.check_guest(NAME, "echo here") == "here"
+    host.check("rm /root/core")
+    host.check_guest(NAME, "echo 1 >/proc/sys/kernel/sysrq")
+    host.check("xm sysrq %s c" % NAME)
+    frees_all(host)
+    assert int(host.check("grep -c -a 'sysrq triggered crash' /var/xen/dump/%s/*-%s.*.core" % (NAME, NAME), 60)) > 0
+    host.check("rm -r /var/xen/dump/" + NAME)

@@ -1,8 +1,8 @@
-/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c tools/libs/guest/stream_io.c
- * tools/libs/guest/stream_p2m.c */
+/* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c */
+/* sources: tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
 /* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_state.c */
-/* sources: tools/libs/guest/stream_table.c */
+/* sources: tools/libs/guest/stream_send.c tools/libs/guest/stream_table.c */
 /* packages: gio-2.0 */
 /*
  * A small paravirtual domain is saved and restored as another one; its stream is damaged in all
@@ -737,6 +737,173 @@ START_TEST(test_cancel)
 }
 END_TEST
 
+/* ---- Sending what runs ---- */
+
+static GRand *chance;
+
+static void mark(unsigned pfn)
+{
+	machine.dirty[pfn / 64] |= 1UL << pfn % 64;
+}
+
+/* Maps @pfn in the guest's page tables, and enters its frame into the list, or 0 for none. */
+static void enter(unsigned pfn, unsigned mfn)
+{
+	old_page(P2M + pfn / 512)[pfn % 512] = mfn ? mfn : ~0UL;
+	mark(P2M + pfn / 512);
+	old_page(L1 + pfn / 512)[pfn % 512] = mfn ? (uint64_t)mfn << 12 | 0x67 : 0;
+	mark(L1 + pfn / 512);
+}
+
+static void give_away(unsigned pfn)
+{
+	unsigned mfn = mfn_of(OLD, pfn);
+
+	machine.frame[mfn].owner = machine.frame[mfn].type = 0;
+	enter(pfn, 0);
+}
+
+static void take_new(unsigned pfn, const void *contents)
+{
+	xen_pfn_t frame = pfn;
+
+	ck_assert_int_eq(xc_domain_populate(NULL, OLD, 1, 0, 0, &frame), 1);
+	if (contents)
+		memcpy(page_of(frame), contents, 4096);
+	enter(pfn, frame);
+}
+
+/* It becomes a page table, of which the log need not know; or is none any more. */
+static void retype(unsigned pfn)
+{
+	unsigned mfn = mfn_of(OLD, pfn);
+
+	if (machine.frame[mfn].type) {
+		machine.frame[mfn].type = 0;
+		return;
+	}
+	memset(page_of(mfn), 0, 4096);
+	page_of(mfn)[7] = entry_to(FIRST);
+	mark(pfn);
+	machine.frame[mfn].type = XEN_DOMCTL_PFINFO_L1TAB | XEN_DOMCTL_PFINFO_LPINTAB;
+}
+
+/* A kernel at work: any of what kernels do to their memory. */
+static void stir(void)
+{
+	unsigned pfn = g_rand_int_range(chance, ZERO_PFN + 1, machine.nr);
+	unsigned mfn = mfn_of(OLD, pfn);
+	uint8_t contents[4096];
+
+	if (!mfn) {
+		take_new(pfn, NULL);
+		return;
+	}
+	if (machine.frame[mfn].type) {
+		retype(pfn);
+		return;
+	}
+	switch (g_rand_int_range(chance, 0, 8)) {
+	case 0:
+		give_away(pfn);
+		break;
+	case 1:
+		memcpy(contents, page_of(mfn), 4096);
+		machine.frame[mfn].owner = 0;
+		take_new(pfn, contents);
+		break;
+	case 2:
+		retype(pfn);
+		break;
+	case 3:
+		memset(page_of(mfn), 0, 4096);
+		mark(pfn);
+		break;
+	default:
+		page_of(mfn)[g_rand_int_range(chance, 0, 512)] = g_rand_int(chance);
+		mark(pfn);
+	}
+}
+
+static void work(const struct xg_send_stats *stats, void *data)
+{
+	unsigned *changes = data;
+
+	ck_assert_uint_eq(machine.mapped, 0);
+	ck_assert_uint_eq(stats->last, !machine.running);
+	for (unsigned i = 0; machine.running && i < *changes; i++)
+		stir();
+	*changes /= 2;
+}
+
+static bool stand_still(void *data, GError **error)
+{
+	if (data)
+		stir();
+	machine.running = false;
+	return true;
+}
+
+static bool send_it(int fd, bool live, unsigned changes, GError **error)
+{
+	struct xg_save_config config = {
+		.domid = OLD, .suspend = stand_still, .suspend_data = live ? &config : NULL };
+	struct xg_send_config how = { .live = live,
+		.max_rounds = 9,
+		.max_stop = 0,
+		.stats = work,
+		.stats_data = &changes };
+
+	machine.running = live;
+	return xg_send_pv(NULL, fd, &config, &how, error);
+}
+
+START_TEST(test_send)
+{
+	static const unsigned changes[] = { 0, 1, 40, 500, 2000 };
+	int fd = memfd_create("stream", 0);
+	struct xg_pv_result result;
+	GError *error = NULL;
+
+	chance = g_rand_new_with_seed(_i);
+	start_machine(1100, _i % 3);
+	ck_assert_msg(send_it(fd, _i % 7, changes[_i % 5], &error), "%s", error ? error->message : "");
+	ck_assert(!machine.logs);
+	/* Pages of zeros take next to nothing. */
+	ck_assert_int_lt(lseek(fd, 0, SEEK_CUR), 40000000);
+	lseek(fd, 0, SEEK_SET);
+	ck_assert_msg(restore(fd, &result, &error), "%s", error ? error->message : "");
+	check_pages();
+	stop_machine();
+	g_rand_free(chance);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_send_fails)
+{
+	static const char *const refusals[][2] = { { "log", "changes of its memory cannot be logged" },
+		{ "clean", "log of changes" }, { "map", "cannot be mapped" }, { "types", "types of its pages" },
+		{ "getcontext", "state of vCPU 0" } };
+
+	chance = g_rand_new_with_seed(1);
+	for (unsigned i = 0; i < G_N_ELEMENTS(refusals); i++) {
+		int fd = memfd_create("stream", 0);
+		GError *error = NULL;
+
+		start_machine(100, true);
+		machine.refuse = refusals[i][0];
+		ck_assert(!send_it(fd, true, 10, &error));
+		ck_assert_msg(strstr(error->message, refusals[i][1]), "\"%s\"", error->message);
+		ck_assert(!machine.logs);
+		g_error_free(error);
+		close(fd);
+		stop_machine();
+	}
+	g_rand_free(chance);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stream");
@@ -759,6 +926,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_flipped, 0, 4);
 	tcase_add_test(tc, test_refusals);
 	tcase_add_test(tc, test_cancel);
+	tcase_add_loop_test(tc, test_send, 0, 70);
+	tcase_add_test(tc, test_send_fails);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -64,6 +64,9 @@ static struct {
 	xen_cpuid_leaf_t leaf;
 	xen_pfn_t grants[2];
 	const char *refuse; /* the operation that fails, with EPERM */
+	/* The log of changes, a bit for each page; and whether it is kept. */
+	uint64_t dirty[FRAMES / 64];
+	bool logs;
 } machine;
 
 static bool refuses(const char *operation)
@@ -350,6 +353,26 @@ int xc_vcpu_set_msrs(xc_interface *xc, uint32_t domid, unsigned vcpu,
 int xc_domain_resume(xc_interface *xc, uint32_t domid)
 {
 	machine.running = true;
+	return 0;
+}
+
+int xc_domctl(xc_interface *xc, struct xen_domctl *op)
+{
+	ck_assert_uint_eq(op->cmd, XEN_DOMCTL_shadow_op);
+	return 0;
+}
+
+int xc_logdirty(xc_interface *xc, uint32_t domid, unsigned op, void *bitmap, uint64_t pages,
+	struct xen_domctl_shadow_op_stats *stats)
+{
+	ck_assert_uint_eq(machine.logs, op != XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY);
+	if (refuses(bitmap ? "clean" : "log"))
+		return -1;
+	machine.logs = op == XEN_DOMCTL_SHADOW_OP_CLEAN || op == XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
+	if (!bitmap)
+		return 0;
+	memcpy(bitmap, machine.dirty, (pages + 63) / 64 * 8);
+	memset(machine.dirty, 0, sizeof(machine.dirty));
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "bootloader.h"
 #include "device.h"
+#include "domain_lock.h"
 #include "error.h"
 #include "host.h"
 #include "log.h"
@@ -25,10 +26,8 @@
 struct build {
 	struct domain *domain;
 	struct boot_files files;
-	int saved; /* a file with the domain's stream, or -1: it starts from its kernel */
-	/* Reads what follows the stream; or NULL. */
-	bool (*after_saved)(int fd, GError **error);
-	/* Of one that comes from another host; else NULL. */
+	bool brought; /* it comes from a stream; else it starts from its kernel */
+	bool late;    /* it had some of its devices before its memory */
 	const struct domain_stream *stream;
 };
 
@@ -47,9 +46,19 @@ static void forget(struct build *build)
 	state_remove(build->domain);
 }
 
+static bool take_lock(struct build *build, GError **error)
+{
+	return domain_lock_take(build->domain, error);
+}
+
+static void drop_lock(struct build *build)
+{
+	domain_lock_drop(build->domain);
+}
+
 static bool find_kernel(struct build *build, GError **error)
 {
-	return build->saved >= 0 || boot_files_find(build->domain->config, &build->files, error);
+	return build->brought || boot_files_find(build->domain->config, &build->files, error);
 }
 
 static void drop_kernel(struct build *build)
@@ -130,18 +139,19 @@ static bool start_kernel(struct build *build, struct xg_pv_result *result, GErro
 
 static bool bring_back(struct build *build, struct xg_pv_result *result, GError **error)
 {
+	const struct domain_stream *stream = build->stream;
 	struct domain *domain = build->domain;
 	struct xg_restore_config config = {
 		.domid = domain->domid,
 		.vcpus = domain->config->maxvcpus,
 		.memory_kb = (uint64_t)MAX(domain->config->memory, domain->config->maxmem) << 10,
-		.progress = build->stream ? build->stream->progress : NULL,
-		.progress_data = build->stream ? build->stream->data : NULL,
-		.cancellable = build->stream ? build->stream->cancellable : NULL,
+		.progress = stream->progress,
+		.progress_data = stream->data,
+		.cancellable = stream->cancellable,
 	};
 
-	return xg_restore_pv(xc, build->saved, &config, result, error) &&
-	       (!build->after_saved || build->after_saved(build->saved, error));
+	return xg_restore_pv(xc, stream->fd, &config, result, error) &&
+	       (!stream->finish || stream->finish(stream->fd, error));
 }
 
 static bool load_image(struct build *build, GError **error)
@@ -149,7 +159,7 @@ static bool load_image(struct build *build, GError **error)
 	struct domain *domain = build->domain;
 	struct xg_pv_result result;
 
-	if (build->saved < 0 ? !start_kernel(build, &result, error)
+	if (!build->brought ? !start_kernel(build, &result, error)
 			     : !bring_back(build, &result, error))
 		return false;
 	/* What is left of what was set aside. */
@@ -158,7 +168,7 @@ static bool load_image(struct build *build, GError **error)
 	domain->console_port = result.console_port;
 	domain_set_rings(domain, result.store_mfn, result.console_mfn);
 	log_debug("domain %s: %s, %u bits, %" G_GUINT64_FORMAT " pages", domain->name,
-		build->saved < 0 ? result.guest_os : "restored", result.width, result.nr_pages);
+		!build->brought ? result.guest_os : "restored", result.width, result.nr_pages);
 	return true;
 }
 
@@ -216,7 +226,7 @@ static bool attach_early(struct build *build, GError **error)
 
 static bool attach_devices(struct build *build, GError **error)
 {
-	return attach_some(build->domain, build->stream ? is_late : NULL, error);
+	return attach_some(build->domain, build->late ? is_late : NULL, error);
 }
 
 static void release_devices(struct build *build)
@@ -244,6 +254,7 @@ static const struct step {
 	void (*undo)(struct build *build);
 } steps[] = {
 	{ "state", record, forget },
+	{ "lock", take_lock, drop_lock },
 	{ "kernel", find_kernel, drop_kernel },
 	{ "domain", create, destroy },
 	{ "memory", obtain_memory },
@@ -327,9 +338,9 @@ static bool build_with(
 }
 
 bool domain_build_from(
-	struct domain *domain, int saved, bool after_saved(int fd, GError **error), GError **error)
+	struct domain *domain, const struct domain_stream *stream, GError **error)
 {
-	struct build build = { .domain = domain, .saved = saved, .after_saved = after_saved };
+	struct build build = { .domain = domain, .brought = stream, .stream = stream };
 
 	if (!build_with(&build, steps, G_N_ELEMENTS(steps), error))
 		return false;
@@ -339,14 +350,14 @@ bool domain_build_from(
 
 bool domain_build_begin(struct domain *domain, GError **error)
 {
-	struct build build = { .domain = domain, .saved = 0 };
+	struct build build = { .domain = domain, .brought = true };
 
 	return build_with(&build, first_steps, G_N_ELEMENTS(first_steps), error);
 }
 
 bool domain_build_rest(struct domain *domain, const struct domain_stream *stream, GError **error)
 {
-	struct build build = { .domain = domain, .saved = stream->fd, .stream = stream };
+	struct build build = { .domain = domain, .brought = true, .late = true, .stream = stream };
 	int n = G_N_ELEMENTS(last_steps);
 
 	/* As it stands in the state file it could be finished by another xend. */
@@ -362,7 +373,7 @@ bool domain_build_finish(struct domain *domain, GError **error)
 
 bool domain_build(struct domain *domain, GError **error)
 {
-	return domain_build_from(domain, -1, NULL, error);
+	return domain_build_from(domain, NULL, error);
 }
 
 static void leave(struct domain *domain, bool keep)
@@ -371,6 +382,7 @@ static void leave(struct domain *domain, bool keep)
 	domain_set_domid(domain, NO_DOMID);
 	domain_set_phase(domain, PHASE_HALTED);
 	domain_set_rings(domain, 0, 0);
+	domain_lock_drop(domain);
 	if (!keep)
 		state_remove(domain);
 	if (!keep && !domain->managed)

@@ -12,27 +12,28 @@
  * it.
  */
 bool domain_build(struct domain *domain, GError **error);
-/*
- * The same, with the memory and vCPUs that the stream in the file @saved has, from its present position on; @finish
- * (or NULL) reads what comes after the stream.
- */
-bool domain_build_from(struct domain *domain, int saved, bool finish(int fd, GError **error), GError **error);
-
-/*
- * A domain that comes from another host is made in three parts. First what can be made before it stops there: the domain,
- * its memory, its devices but disks in files. It fails as domain_build() does.
- */
-bool domain_build_begin(struct domain *domain, GError **error);
 
 struct domain_stream {
-	int fd;
+	int fd; /* at the begin of the stream */
 	GCancellable *cancellable;
 	/* As xg_progress_fn. */
 	void (*progress)(const char *stage, uint64_t done, uint64_t total, void *data);
 	void *data;
+	bool (*finish)(int fd, GError **error); /* reads what comes after the stream; or NULL */
 };
 
-/* Then its memory and vCPUs from the stream, and the rest. If it fails, domain_end() is to follow. */
+/* The same, with the memory and vCPUs that the stream has; NULL: from its kernel. */
+bool domain_build_from(struct domain *domain, const struct domain_stream *stream, GError **error);
+
+/*
+ * A domain that comes from another host is made in three parts. First what can be made before it
+ * stops there: the domain, its memory, its devices but disks in files. It fails as domain_build()
+ * does.
+ */
+bool domain_build_begin(struct domain *domain, GError **error);
+
+/* Then its memory and vCPUs from the stream, and the rest. If it fails, domain_end() is to follow.
+ */
 bool domain_build_rest(struct domain *domain, const struct domain_stream *stream, GError **error);
 
 /* At last it is this host's. It is still paused, unless it was let run before. */

@@ -31,6 +31,8 @@ static const struct op table[] = {
 	{ "xend.domain.setName", "rename", "domain:d name:s", op_set_name, "Gives another name" },
 	{ "xend.domain.save", NULL, "domain:d file:s checkpoint:b?", op_save, "Saves a domain" },
 	{ "xend.domain.restore", NULL, "file:s paused:b?", op_restore, "Restores a saved domain" },
+	{ "xend.progress", NULL, "file:s", op_progress,
+		"How far saving to a file, or restoring from it, is" },
 	{ "xend.domain.suspend", NULL, "domain:d", op_suspend, "Saves a managed domain" },
 	{ "xend.domain.resume", NULL, "domain:d paused:b?", op_resume,
 		"Restores a managed domain" },

@@ -71,7 +71,7 @@ OP(op_sedf_set); OP(op_bvt_get); OP(op_bvt_set); OP(op_bvt_ctx_allow); OP(op_rro
 OP(op_device_create); OP(op_device_configure); OP(op_device_destroy); OP(op_device_list);
 OP(op_node_info); OP(op_node_config); OP(op_dmesg); OP(op_dmesg_clear); OP(op_log);
 OP(op_debug_keys); OP(op_list_methods); OP(op_method_help); OP(op_method_signature);
-OP(op_save); OP(op_restore); OP(op_suspend); OP(op_resume); OP(op_dump);
+OP(op_save); OP(op_restore); OP(op_suspend); OP(op_resume); OP(op_dump); OP(op_progress);
 OP(op_save); OP(op_restore); OP(op_migrate); OP(op_migrate_status); OP(op_migrate_cancel);
 OP(op_migrate_decide);
 /* clang-format on */

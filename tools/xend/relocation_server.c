@@ -195,9 +195,9 @@ static void *serve_thread(void *data)
 	g_io_stream_close(G_IO_STREAM(caller->connection), NULL, NULL);
 	g_mutex_lock(&lock);
 	g_ptr_array_remove_fast(callers, caller);
+	caller_free(caller);
 	g_cond_signal(&left);
 	g_mutex_unlock(&lock);
-	caller_free(caller);
 	return NULL;
 }
 

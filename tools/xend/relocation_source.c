@@ -39,8 +39,8 @@
 #define MAX_ROUNDS 30
 #define MAX_STOP   0.02
 /* How long, and how often, a target that is not heard of is asked, before it is done from time to time. */
-#define DOUBT_SECONDS 15
-#define RETRY_SECONDS 10
+#define DOUBT_SECONDS 5
+#define RETRY_SECONDS 3
 
 struct outgoing {
 	struct domain *domain;
@@ -53,7 +53,7 @@ struct outgoing {
 	const char *stage;
 	struct xg_send_stats stats;
 	bool decided;
-	gint64 began, suspended, runs; /* monotonic time */
+	gint64 began, suspended, sent, prepared, runs; /* monotonic time */
 };
 
 static GMutex lock;
@@ -305,8 +305,12 @@ static bool send_domain(struct outgoing *out, GError **error)
 		return false;
 	if (!word(out, "stream", error) || !send_memory(out, error))
 		return false;
+	out->sent = g_get_monotonic_time();
 	show(out, "waiting for the other host");
-	return expect(out, "prepared", PREPARED_SECONDS, error);
+	if (!expect(out, "prepared", PREPARED_SECONDS, error))
+		return false;
+	out->prepared = g_get_monotonic_time();
+	return true;
 }
 
 /* ---- The decision ---- */
@@ -342,6 +346,7 @@ static void stays(struct domain *domain, const struct move_record *record)
 {
 	if (domain) {
 		g_clear_pointer(&domain->sent_to, g_free);
+		domain->suspending = domain_is_suspended(domain);
 		domain_go_on(domain);
 	}
 	move_remove(record);
@@ -453,6 +458,8 @@ static bool decide(struct outgoing *out, GError **error)
 		stays(out->domain, out->record);
 		return false;
 	}
+	/* It does not go on by itself any more; after a restart of xend the record says so. */
+	out->domain->suspending = false;
 	if (word(out, "commit", &cause) && expect(out, "running", ANSWER_SECONDS, &cause)) {
 		out->runs = g_get_monotonic_time();
 		gone(out->domain, out->record, out->link);
@@ -534,6 +541,11 @@ static char *describe(struct outgoing *out)
 {
 	gint64 now = g_get_monotonic_time();
 
+	log_info("domain %s: stopped for %.1f ms: %.1f until its memory was sent, %.1f until all was prepared, "
+		 "%.1f until it ran",
+		out->record->name, (out->runs - out->suspended) / 1e3,
+		(out->sent - out->suspended) / 1e3, (out->prepared - out->sent) / 1e3,
+		(out->runs - out->prepared) / 1e3);
 	return g_strdup_printf("moved to %s in %.1f s: %" G_GUINT64_FORMAT " MiB in %u rounds, %.0f %% "
 			       "of it zeros; stopped for %.0f ms",
 		out->record->host, (now - out->began) / 1e6, out->stats.sent / MIB_PAGES,
@@ -601,6 +613,15 @@ bool relocation_decide(struct domain *domain, bool here)
 
 void relocation_recover(void)
 {
+	g_autoptr(GPtrArray) all = move_all(MOVE_SOURCE);
+
+	for (unsigned int i = 0; i < all->len; i++) {
+		struct move_record *record = all->pdata[i];
+		g_autoptr(domain_t) domain = domain_by_uuid(record->uuid);
+
+		if (domain && record->phase == MOVE_ASKED)
+			domain->suspending = false;
+	}
 	target_recover();
 }
 

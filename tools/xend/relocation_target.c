@@ -9,6 +9,7 @@
 
 #include "build.h"
 #include "device.h"
+#include "domain_lock.h"
 #include "error.h"
 #include "host.h"
 #include "log.h"
@@ -181,11 +182,12 @@ static bool take_identity(struct domain *domain, const struct move_record *recor
 		log_warning("domain %s: keeps this name for now: %s", domain->name, error->message);
 		return false;
 	}
+	domain_lock_take_over(record->name, record->uuid);
 	domain_set_managed(domain, managed);
 	set_handle(domain, record->uuid);
 	state_save(domain);
-	state_remove_of(record->id);
 	store_take_identity(domain, old_vm);
+	state_remove_of(record->id);
 	if (managed && !managed_save(domain, &error))
 		log_error("domain %s: %s", domain->name, error->message);
 	log_info("domain %s: is here, as %d", domain->name, domain->domid);
@@ -379,6 +381,8 @@ static void start(struct incoming *in, struct link *link, struct domain *domain)
 	if (!domain_unpause(domain, &error))
 		log_error("domain %s: %s", domain->name, error->message);
 	g_clear_error(&error);
+	/* Before the source gives it back. */
+	domain_lock_take_over(in->record->name, in->record->uuid);
 	link_send(link, word("running"), SEND_SECONDS, NULL);
 	if (!domain_build_finish(domain, &error))
 		log_error("domain %s: %s", domain->name, error->message);
@@ -448,7 +452,9 @@ static struct domain *arrived(const struct move_record *record)
 
 	if (domain)
 		g_rec_mutex_lock(&domain->lock);
-	if (domain && (domain->gone || domain->domid == NO_DOMID))
+	/* Whoever had the lock may have given it its name. */
+	if (domain && (domain->gone || domain->domid == NO_DOMID ||
+			      !g_str_equal(domain->uuid, record->id)))
 		g_clear_pointer(&domain, domain_unlock_unref);
 	return domain;
 }
@@ -481,6 +487,9 @@ static void settle(struct move_record *record, struct domain *domain)
 	g_autoptr(domain_t) named = domain_by_uuid(record->uuid);
 
 	if (named && named != domain && named->domid == domain->domid) {
+		g_autofree char *old_vm = domain_vm_path(domain);
+
+		store_take_identity(named, old_vm);
 		state_remove(domain);
 		domain_remove(domain);
 		return;

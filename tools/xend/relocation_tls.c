@@ -53,13 +53,30 @@ static const struct {
 	{ G_TLS_CERTIFICATE_GENERIC_ERROR, "it cannot be checked" },
 };
 
-static gboolean refuse(
+/* The side that is called is asked about good certificates, too. */
+static gboolean judge(
 	GTlsConnection *tls, GTlsCertificate *certificate, GTlsCertificateFlags flags, void *data)
 {
 	GTlsCertificateFlags *wrong = data;
 
 	*wrong = flags;
-	return FALSE;
+	return !flags;
+}
+
+/* The alert that says why shall arrive: a connection closed with bytes unread is reset. */
+static void linger(GTlsConnection *tls, GCancellable *cancellable)
+{
+	g_autoptr(GSocketConnection) base = NULL;
+	GSocket *socket;
+	char buffer[4096];
+
+	g_object_get(tls, "base-io-stream", &base, NULL);
+	socket = g_socket_connection_get_socket(base);
+	g_socket_shutdown(socket, FALSE, TRUE, NULL);
+	g_socket_set_timeout(socket, 1);
+	for (unsigned int i = 0; i < 16; i++)
+		if (g_socket_receive(socket, buffer, sizeof(buffer), cancellable, NULL) <= 0)
+			return;
 }
 
 static GIOStream *handshake(GIOStream *stream, GCancellable *cancellable, GError **error)
@@ -77,7 +94,7 @@ static GIOStream *handshake(GIOStream *stream, GCancellable *cancellable, GError
 	}
 	g_tls_connection_set_certificate(tls, certificate);
 	g_tls_connection_set_database(tls, database);
-	handler = g_signal_connect(tls, "accept-certificate", G_CALLBACK(refuse), &wrong);
+	handler = g_signal_connect(tls, "accept-certificate", G_CALLBACK(judge), &wrong);
 	good = g_tls_connection_handshake(tls, cancellable, error);
 	g_signal_handler_disconnect(tls, handler);
 	if (good)
@@ -85,6 +102,7 @@ static GIOStream *handshake(GIOStream *stream, GCancellable *cancellable, GError
 	for (unsigned int i = 0; i < G_N_ELEMENTS(wrongs); i++)
 		if (wrong & wrongs[i].flag)
 			g_prefix_error(error, "certificate: %s: ", wrongs[i].text);
+	linger(tls, cancellable);
 	g_object_unref(stream);
 	return NULL;
 }

@@ -12,6 +12,7 @@
 #include "error.h"
 #include "host.h"
 #include "log.h"
+#include "progress.h"
 #include "saved_file.h"
 #include "state.h"
 
@@ -22,23 +23,34 @@ static bool suspend(void *data, GError **error)
 	return domain_suspend(data, error);
 }
 
+struct saving {
+	struct domain *domain;
+	const char *path;
+};
+
 static bool write_domain(int fd, void *data, GError **error)
 {
-	struct domain *domain = data;
+	struct saving *saving = data;
+	struct domain *domain = saving->domain;
 	struct xg_save_config config = {
 		.domid = domain->domid,
 		.suspend = suspend,
 		.suspend_data = domain,
+		.progress = progress_set,
+		.progress_data = (void *)saving->path,
 	};
 
+	progress_set("suspending", 0, 0, (void *)saving->path);
 	return saved_write_head(fd, domain->config, error) && xg_save_pv(xc, fd, &config, error) &&
 	       saved_write_tail(fd, error);
 }
 
 bool domain_save(struct domain *domain, const char *path, bool checkpoint, GError **error)
 {
-	bool ok = saved_replace(path, &domain->draft, write_domain, domain, error);
+	struct saving saving = { .domain = domain, .path = path };
+	bool ok = saved_replace(path, &domain->draft, write_domain, &saving, error);
 
+	progress_end(path);
 	if (!ok)
 		g_prefix_error(error, "%s: ", path);
 	if (ok && !checkpoint)
@@ -71,17 +83,6 @@ static struct domain *find_or_add(struct config *config, struct config **old, GE
 	return g_steal_pointer(&known);
 }
 
-static bool check_devices(struct domain *domain, GError **error)
-{
-	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *device = domain->config->devices->pdata[i];
-
-		if (!device_check(domain, device->sxp, error))
-			return false;
-	}
-	return true;
-}
-
 /* As it was before: halted, or unknown. */
 static void take_back(struct domain *domain, struct config *old)
 {
@@ -95,14 +96,17 @@ static void take_back(struct domain *domain, struct config *old)
 	domain_unlock_unref(domain);
 }
 
-static struct domain *restore_from(int fd, GError **error)
+static struct domain *restore_from(int fd, const char *path, GError **error)
 {
+	const struct domain_stream stream = {
+		.fd = fd, .progress = progress_set, .data = (void *)path, .finish = saved_read_tail
+	};
 	struct config *config = saved_read_head(fd, error), *old = NULL;
 	struct domain *domain = config ? find_or_add(config, &old, error) : NULL;
 
 	if (!domain)
 		return NULL;
-	if (check_devices(domain, error) && domain_build_from(domain, fd, saved_read_tail, error)) {
+	if (device_check_all(domain, error) && domain_build_from(domain, &stream, error)) {
 		config_free(old);
 		return domain;
 	}
@@ -121,8 +125,9 @@ struct domain *domain_restore(const char *path, GError **error)
 		return fail_errno(error, "%s", path), NULL;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		fail(error, "%s: is no file", path);
-	else if (!(domain = restore_from(fd, error)))
+	else if (!(domain = restore_from(fd, path, error)))
 		g_prefix_error(error, "%s: ", path);
+	progress_end(path);
 	close(fd);
 	return domain;
 }

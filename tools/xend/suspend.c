@@ -14,13 +14,17 @@
 /* A guest writes out what is under way before it suspends. */
 #define SUSPEND_SECONDS 60
 
+static bool has_suspended(const struct xen_domctl_getdomaininfo *info)
+{
+	return info->flags & XEN_DOMINF_shutdown &&
+	       (info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
+}
+
 bool domain_is_suspended(struct domain *domain)
 {
 	struct xen_domctl_getdomaininfo info;
 
-	return host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_shutdown &&
-	       (info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) ==
-		       SHUTDOWN_suspend;
+	return host_domain(domain->domid, &info) && has_suspended(&info);
 }
 
 /* It shall not do later what nobody expects any more. */
@@ -35,19 +39,19 @@ static void withdraw(struct domain *domain)
 /* Whether it suspended; the error says that it ended or did nothing. */
 static bool wait_for(struct domain *domain, GError **error)
 {
-	gint64 end = g_get_monotonic_time() + SUSPEND_SECONDS * G_USEC_PER_SEC;
+	gint64 begin = g_get_monotonic_time(), now;
+	gint64 end = begin + SUSPEND_SECONDS * G_USEC_PER_SEC;
 
-	while (g_get_monotonic_time() < end) {
+	while ((now = g_get_monotonic_time()) < end) {
 		struct xen_domctl_getdomaininfo info;
+		bool there = host_domain(domain->domid, &info);
 
-		if (domain_is_suspended(domain))
+		if (there && has_suspended(&info))
 			return true;
-		if (!host_domain(domain->domid, &info) ||
-			info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
-			return fail(error, "Domain '%s' ended in place of suspending.",
-				       domain->name),
-			       false;
-		g_usleep(20000);
+		if (!there || info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
+			return fail(error, "Domain '%s' ended in place of suspending.", domain->name), false;
+		/* Whoever moves the guest wants to know at once. */
+		g_usleep(now - begin < G_USEC_PER_SEC ? 1000 : 20000);
 	}
 	withdraw(domain);
 	return domain_is_suspended(domain) ||

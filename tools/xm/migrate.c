@@ -2,27 +2,8 @@
 #include "xm.h"
 #include <stdio.h>
 
-/* How often xend is asked how far it is, and whether Ctrl-C was typed is looked at. */
-#define LOOK_MS 200
-
 static gboolean live, ssl, home, cancel, here, there;
 static int port, node = -1;
-
-struct observer {
-	const char *domain;
-	GThread *thread;
-	gint end;
-};
-
-/* A call beside the one that is under way; NULL if it fails, whatever the reason. */
-static GVariant *call_beside(const char *method, const char *domain)
-{
-	g_autoptr(xenrpc_client) client = xenrpc_client_new(xm_server(), NULL);
-	GVariant *result = client ? xenrpc_call(client, method, g_variant_new("(s)", domain), NULL)
-				  : NULL;
-
-	return result ? g_variant_take_ref(result) : NULL;
-}
 
 static char *describe(const char *domain, GVariant *status)
 {
@@ -45,7 +26,7 @@ static char *describe(const char *domain, GVariant *status)
 
 static void show_status(const char *domain)
 {
-	g_autoptr(GVariant) status = call_beside("xend.domain.migrate_status", domain);
+	g_autoptr(GVariant) status = call_beside("xend.domain.migrate_status", g_variant_new("(s)", domain));
 	g_autofree char *text = status ? describe(domain, status) : NULL;
 
 	if (text)
@@ -53,40 +34,16 @@ static void show_status(const char *domain)
 }
 
 /* Tells how far it is, and has it stopped when the user wants that. */
-static void *observe(void *data)
+static void look(void *domain)
 {
-	struct observer *observer = data;
-	bool cancelled = false;
+	static bool cancelled;
 
-	while (!g_atomic_int_get(&observer->end)) {
-		g_usleep(LOOK_MS * 1000);
-		if (interrupted && !cancelled) {
-			g_autoptr(GVariant) done = call_beside(
-				"xend.domain.migrate_cancel", observer->domain);
+	if (interrupted && !cancelled) {
+		g_autoptr(GVariant) done = call_beside("xend.domain.migrate_cancel", g_variant_new("(s)", domain));
 
-			cancelled = true;
-		}
-		show_status(observer->domain);
+		cancelled = true;
 	}
-	return NULL;
-}
-
-static void observer_begin(struct observer *observer, const char *domain)
-{
-	sigset_t all, old;
-
-	*observer = (struct observer){ .domain = domain };
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	observer->thread = g_thread_new("observer", observe, observer);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
-static void observer_end(struct observer *observer)
-{
-	g_atomic_int_set(&observer->end, 1);
-	g_thread_join(observer->thread);
+	show_status(domain);
 }
 
 static int move(const char *domain, const char *host)
@@ -98,7 +55,7 @@ static int move(const char *domain, const char *host)
 
 	xm_activity(text);
 	interrupt_begin();
-	observer_begin(&observer, domain);
+	observer_begin(&observer, look, (void *)domain);
 	result = xm_call("xend.domain.migrate",
 		g_variant_new("(ssbii*b)", domain, host, live, port, node, flag, home));
 	observer_end(&observer);

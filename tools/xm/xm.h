@@ -104,6 +104,22 @@ int console_attach(const char *domain, int number, bool quiet);
 int console_attach_then(
 	const char *domain, int number, bool quiet, int (*ready)(const char *domain));
 
+/**
+ * Calls @look(data) in a thread several times a second while a call is under way, to tell by xm_activity() how far it is.
+ */
+struct observer {
+	void (*look)(void *data);
+	void *data;
+	GThread *thread;
+	GMutex lock;
+	GCond changed;
+	bool end;
+};
+void observer_begin(struct observer *observer, void look(void *data), void *data);
+void observer_end(struct observer *observer);
+/** A call beside the one that is under way; NULL if it fails, whatever the reason. */
+GVariant *call_beside(const char *method, GVariant *params);
+
 /** Set by Ctrl-C between interrupt_begin() and interrupt_end(); a second Ctrl-C ends xm. */
 extern volatile bool interrupted;
 void interrupt_begin(void);

@@ -211,6 +211,21 @@ def test_killed_while_saving(host, tmp_path):
     assert host.leftovers() == [] and not list(tmp_path.glob("a*"))
 
 
+def test_progress(host, tmp_path):
+    domid, _ = run(host)
+    path = str(tmp_path / "a")
+    assert path in fault(host.server.xend.progress, path).faultString
+    saving = threading.Thread(target=host.call.save, args=("alice", path))
+    saving.start()
+    wait_until(lambda: host.store.read(f"/local/domain/{domid}/control/shutdown") == "suspend")
+    assert host.server.xend.progress(path) == ["progress", ["stage", "suspending"], ["done", 0], ["total", 0]]
+    host.guest_ends(domid, SUSPEND)
+    saving.join()
+    assert "nobody" in fault(host.server.xend.progress, path).faultString
+    host.call.restore(path)
+    assert "nobody" in fault(host.server.xend.progress, path).faultString
+
+
 def test_managed_suspend(host):
     uuid_of = lambda: child(host.server.xend.domain("alice"), "uuid")  # noqa: E731
     host.call.new(host.vm("alice", VIF))
