@@ -15,10 +15,11 @@
 #define WINDOWS    64
 #define VCPUS      2
 #define NR_DATA    96
+#define NR_ROOTS   64 /* that the domain goes from one to the other of */
 #define CHAOS_PAGES 8 /* of them, which become tables and get other numbers */
 
 /* The domain's pages, which are its pfns, too. */
-enum { L4, USER_L4, L4B, L3, L2, L1, L1B, CODE, CODE_END = CODE + 4, STACK = CODE_END, MAILBOX = STACK + VCPUS,
+enum { L4, USER_L4, L4B, ROOTS, L3 = ROOTS + NR_ROOTS, L2, L1, L1B, CODE, CODE_END = CODE + 4, STACK = CODE_END, MAILBOX = STACK + VCPUS,
 	SCRATCH = MAILBOX + VCPUS, DATA = SCRATCH + VCPUS, NR_PAGES = DATA + NR_DATA };
 
 enum op { OP_READ = 1, OP_WRITE, OP_USER_WRITE, OP_HYPERCALL, OP_STRESS, OP_CHAOS, OP_TOUCH };
@@ -166,7 +167,8 @@ DOMU_CODE static long stress(struct mailbox *m, unsigned int vcpu, u64 seed)
 			rc = next_random(&rng) % 4 ? 0 : stress_types(m, vcpu, &rng);
 			break;
 		case 4:
-			rc = domu_mmuext(MMUEXT_NEW_BASEPTR, m->mfn[next_random(&rng) % 2 ? L4 : L4B]);
+			rc = domu_mmuext(next_random(&rng) % 4 ? MMUEXT_NEW_BASEPTR : MMUEXT_NEW_USER_BASEPTR,
+				m->mfn[ROOTS + next_random(&rng) % NR_ROOTS]);
 			break;
 		case 5:
 			rc = HYPERCALL(xen_version, XENVER_extraversion, (u64)at & ~15UL);
@@ -192,7 +194,7 @@ DOMU_CODE static u64 random_entry(const struct mailbox *m, u64 *rng)
 /* Whatever a hostile kernel can do to its tables; most of it is refused. */
 DOMU_CODE static void chaos_step(struct mailbox *m, unsigned int vcpu, u64 *rng)
 {
-	unsigned int table = next_random(rng) % (L2 + 1), scratch = DATA + next_random(rng) % CHAOS_PAGES;
+	unsigned int table = next_random(rng) % 4 ? L3 + next_random(rng) % 2 : next_random(rng) % L3, scratch = DATA + next_random(rng) % CHAOS_PAGES;
 	unsigned int entry = 8 + next_random(rng) % 504; /* one that the domain itself can do without */
 	struct mmu_update u = { .val = random_entry(m, rng) };
 	u64 va = next_random(rng) % 4 ? WINDOW_VA + next_random(rng) % 512 * PAGE_SIZE : next_random(rng) % (1UL << 40);
@@ -217,7 +219,7 @@ DOMU_CODE static void chaos_step(struct mailbox *m, unsigned int vcpu, u64 *rng)
 		break;
 	case 4:
 		domu_mmuext(next_random(rng) % 2 ? MMUEXT_NEW_USER_BASEPTR : MMUEXT_NEW_BASEPTR,
-			m->mfn[next_random(rng) % (L3 + 1)]);
+			m->mfn[next_random(rng) % (L1B + 1)]);
 		break;
 	case 5: /* into a table, or the plain page that it was */
 		u.ptr = m->mfn[scratch] * PAGE_SIZE + next_random(rng) % 512 * 8;
@@ -351,10 +353,9 @@ static long build(void)
 {
 	size_t left = __stop_domu_code - __start_domu_code;
 	const u8 *code = __start_domu_code;
-	static const u8 roots[] = { L4, USER_L4, L4B };
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(roots); i++)
-		put_entry(roots[i], 0, domu.mfn[L3], PTE_KERN);
+	for (unsigned int root = L4; root < L3; root++)
+		put_entry(root, 0, domu.mfn[L3], PTE_KERN);
 	put_entry(L3, 0, domu.mfn[L2], PTE_KERN);
 	put_entry(L2, DOMU_VA >> 21 & 511, domu.mfn[L1], PTE_KERN);
 	put_entry(L2, WINDOW_VA >> 21 & 511, domu.mfn[L1B], PTE_KERN);
@@ -367,7 +368,10 @@ static long build(void)
 		code += size;
 		left -= size;
 	}
-	return pin(L4) | pin(USER_L4) | pin(L4B) | (left ? -1 : 0);
+	for (unsigned int root = L4; root < L3; root++)
+		if (pin(root))
+			return -XEN_EINVAL;
+	return left ? -XEN_E2BIG : 0;
 }
 
 static unsigned long code_address(const void *p)
@@ -776,7 +780,7 @@ static bool same(unsigned int page)
 {
 	const u8 *now = look_at(page), *copy = image[page];
 
-	if (page > L4B)
+	if (page >= L3)
 		return !memcmp(copy, now, PAGE_SIZE);
 	return !memcmp(copy, now, 256 * 8) && !memcmp(copy + 272 * 8, now + 272 * 8, PAGE_SIZE - 272 * 8);
 }
@@ -859,6 +863,25 @@ static void cost(void)
 		(unsigned long)(round / rounds));
 }
 
+/* --- Little memory ------------------------------------------------------------------------------------------------ */
+
+/* The log takes as much of the pool as it gets: shadows of all roots have no room then. */
+static void use_up_pool(void)
+{
+	u64 number = domu.mfn[DATA] * PAGE_SIZE | MMU_MACHPHYS_UPDATE;
+	unsigned int set = 0;
+
+	for (u64 i = 1; i < 400; i++)
+		if (domu_mmu_update(i % VCPUS, number, i << 24) != 0)
+			break;
+	expect("its own number again", domu_mmu_update(0, number, DATA), 0);
+	expect("the log is full", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_CLEAN, bitmap, NR_PAGES), 0);
+	for (unsigned int page = 0; page < NR_PAGES; page++)
+		set += is_dirty(page);
+	check(set == NR_PAGES, "all pages count as dirty", "%u", set);
+	compare("once");
+}
+
 /* --- Cases ------------------------------------------------------------------------------------------------------- */
 
 static u64 free_pages(void)
@@ -889,9 +912,19 @@ static void refusals(void)
 	expect("more than there is", set_allocation(1u << 20), -XEN_EINVAL);
 }
 
-static void enable(void)
+static long enable_by_mode(u32 mode)
 {
-	expect("enable", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
+	memset(&op, 0, sizeof(op));
+	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE;
+	op.u.shadow_op.mode = mode;
+	return domctl(XEN_DOMCTL_shadow_op, domu.id);
+}
+
+static void enable(bool by_mode)
+{
+	expect("a mode that is not there", enable_by_mode(XEN_DOMCTL_SHADOW_ENABLE_TRANSLATE), -XEN_EINVAL);
+	expect("enable", by_mode ? enable_by_mode(XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY)
+				 : shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
 	expect("enable again", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), -XEN_EINVAL);
 	expect("allocation", shadow_op(domu.id, XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION, NULL, 0), 0);
 	check(op.u.shadow_op.mb > 0, "allocated", "%u MiB", op.u.shadow_op.mb);
@@ -927,7 +960,7 @@ void guest_main(void)
 		return;
 	refusals();
 	contents_off();
-	enable();
+	enable(false);
 	contents();
 	random_rounds(20, "random pages");
 	hypercalls();
@@ -942,7 +975,8 @@ void guest_main(void)
 	contents_off();
 	/* With as little memory as can be: shadows are dropped all the time. */
 	expect("a small allocation", set_allocation(1), 0);
-	enable();
+	enable(true);
+	use_up_pool();
 	random_rounds(20, "random pages with little memory");
 	moving("a copy with little memory", OP_STRESS, DATA);
 	moving("a hostile kernel", OP_CHAOS, DATA + CHAOS_PAGES);

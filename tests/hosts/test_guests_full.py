@@ -157,6 +157,14 @@ def check_debian(host, name, cpus):
     assert [line for line in lines if re.search(COMPLAINTS, line)] == []
 
 
+def check_confined(host):
+    """The QEMU of a guest's disks may open files of others, and no more; it sees no network."""
+    pid = host.check("pgrep -f -- '^[^ ]*qemu[^ ]* -xen-domid'")
+    status = host.check("cat /proc/%s/status" % pid)
+    assert re.search(r"^CapEff:\s+0*2$", status, re.M) and re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+    assert host.check("grep -c : /proc/%s/net/dev" % pid) == "1"
+
+
 def sums(*texts):
     """The checksums that sha256sum printed, all of them."""
     return set(re.findall(r"\b[0-9a-f]{64}\b", "\n".join(texts)))
@@ -196,6 +204,8 @@ def test_debian_guest(request, tmp_path, kind, cpus):
                "</dev/null" % (cpus, disk), 600)
     log_in(host, "deb")
     check_debian(host, "deb", cpus)
+    if kind == "qcow2":
+        check_confined(host)
     host.create("small", "vif=bridge=xenbr0", "ip=10.9.0.3", "netmask=255.255.255.0")
     host.wait_guest("small")
     host.check_guest("deb", "nic=$(ls /sys/class/net | grep -v '^lo$'); ip addr add 10.9.0.2/24 dev $nic; "

@@ -243,7 +243,8 @@ def test_crash(host):
     host.check("xm sysrq t2 c")
     host.wait_until("it has crashed", lambda: host.domains()["t2"][3][4] == "c")
     assert host.table("xm list --state=crashed")[0][0] == "t2"
-    assert "sysrq: Trigger a crash" in host.check("cat /var/log/xen/console/guest-t2.log")
+    # Only that line: the rest of the log reads as if this host's own kernel had died.
+    host.check("grep -a 'sysrq: Trigger a crash' /var/log/xen/console/guest-t2.log")
     start = time.monotonic()
     host.check("xm destroy " + "t2", 60)
     assert time.monotonic() - start < 60

@@ -1,8 +1,8 @@
 /* sources: tools/libs/guest/dump.c tools/libs/guest/stream_holes.c */
 /* sources: tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
-/* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_send.c */
-/* sources: tools/libs/guest/stream_state.c tools/libs/guest/stream_table.c */
+/* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_state.c */
+/* sources: tools/libs/guest/stream_send.c tools/libs/guest/stream_table.c */
 /* packages: gio-2.0 */
 /*
  * A small paravirtual domain is saved and restored as another one; its stream is damaged in all

@@ -83,17 +83,6 @@ static struct domain *find_or_add(struct config *config, struct config **old, GE
 	return g_steal_pointer(&known);
 }
 
-static bool check_devices(struct domain *domain, GError **error)
-{
-	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *device = domain->config->devices->pdata[i];
-
-		if (!device_check(domain, device->sxp, error))
-			return false;
-	}
-	return true;
-}
-
 /* As it was before: halted, or unknown. */
 static void take_back(struct domain *domain, struct config *old)
 {
@@ -117,7 +106,7 @@ static struct domain *restore_from(int fd, const char *path, GError **error)
 
 	if (!domain)
 		return NULL;
-	if (check_devices(domain, error) && domain_build_from(domain, &stream, error)) {
+	if (device_check_all(domain, error) && domain_build_from(domain, &stream, error)) {
 		config_free(old);
 		return domain;
 	}

@@ -302,11 +302,18 @@ void write_ptbase(struct vcpu *v)
 void pv_load_roots(struct vcpu *v)
 {
 	u64 kernel = v->arch.cr3_kernel, user = v->arch.cr3_user;
+	struct shadow_roots old = v->arch.shadows;
 
-	if (unlikely(v->domain->arch.paging.shadowed || v->arch.shadow_kernel))
-		shadow_set_roots(v, &kernel, &user);
+	if (unlikely(v->domain->arch.paging.shadowed || old.kernel))
+		shadow_get_roots(v->domain, &v->arch.shadows, &kernel, &user);
 	v->arch.load_kernel = kernel | (use_pcid ? CR3_NOFLUSH | PCID_KERNEL : 0);
 	v->arch.load_user = user ? user | (use_pcid ? CR3_NOFLUSH | PCID_USER : 0) : 0;
+	if (unlikely(old.kernel)) {
+		/* Nothing may run on those that go. */
+		if (v == current)
+			write_ptbase(v);
+		shadow_put_roots(v->domain, &old);
+	}
 }
 
 void pv_set_roots(struct vcpu *v, u64 kernel, u64 user)

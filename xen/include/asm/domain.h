@@ -24,7 +24,7 @@ struct arch_vcpu {
 	unsigned long event_entry, failsafe_entry;
 	u64 cr3_kernel, cr3_user; /* addresses of the roots; cr3_user 0 = none */
 	u64 load_kernel, load_user; /* what CR3 is loaded with for them: pv_set_roots() */
-	struct page_info *shadow_kernel, *shadow_user; /* shadows of the roots; NULL = none */
+	struct shadow_roots shadows;
 	struct page_info *retired; /* a table on its way out: mm/validate.c */
 	struct trap_info *trap_table; /* [256] */
 

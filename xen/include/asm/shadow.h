@@ -27,6 +27,11 @@ struct log_reading {
 	unsigned int dirty; /* pages found dirty */
 };
 
+/* Shadows of a vCPU's roots; NULL = none. */
+struct shadow_roots {
+	struct page_info *kernel, *user;
+};
+
 struct paging_domain {
 	spinlock_t lock; /* everything below; taken by paging_lock() */
 	int holder;      /* the CPU that holds it; -1 = none */
@@ -83,15 +88,18 @@ void shadow_pool_put(struct domain *d, struct page_info *pg);
  * has been made to say so.
  */
 bool shadow_fault(struct cpu_user_regs *regs, unsigned long addr);
-/* The roots (machine addresses) to run on instead of a vCPU's own; *user 0 = none. Without the lock. */
-void shadow_set_roots(struct vcpu *v, u64 *kernel, u64 *user);
+/*
+ * The roots (machine addresses, 0 = none) to run on instead of a vCPU's own, with their shadows, if it
+ * runs on these. They stay what they are until they are put, which may be only when no CPU has
+ * them loaded. Without the lock.
+ */
+void shadow_get_roots(struct domain *d, struct shadow_roots *r, u64 *kernel, u64 *user);
+void shadow_put_roots(struct domain *d, struct shadow_roots *r);
 /* The shadow of a table that is none any more goes. Without the lock. */
 void shadow_drop(struct page_info *pg);
 /* Free up to n shadows of a domain that runs on its own tables again. False: there are no more. */
 bool shadow_drop_some(struct domain *d, unsigned int n);
-/* Free all shadows but the roots in use, which are emptied. */
-void shadow_drop_all(struct domain *d);
-/* Have n free pages in the pool, by dropping all shadows if need be. */
+/* Have n free pages in the pool, by dropping shadows if need be; roots in use are emptied. */
 bool shadow_reserve(struct domain *d, unsigned int n);
 /* Take write permissions away from some shadows. True when all have lost theirs in this round. */
 bool shadow_revoke_some(struct domain *d, unsigned int n);

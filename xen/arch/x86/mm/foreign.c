@@ -51,10 +51,15 @@ static void forget_page(const struct domain *d, struct page_info *pg)
 
 static void note(struct domain *d, struct page_info *pg)
 {
+	bool added = true;
+
 	paging_lock(d);
 	if (d->arch.paging.track_foreign && page_get_owner(pg) == d &&
-		!(__atomic_fetch_or(&pg->count_info, PGC_foreign_noted, __ATOMIC_SEQ_CST) & PGC_foreign_noted) &&
-		!add_to_list(d, pg)) {
+		!(READ_ONCE(pg->count_info) & PGC_foreign_noted)) {
+		__atomic_fetch_or(&pg->count_info, PGC_foreign_noted, __ATOMIC_SEQ_CST);
+		added = add_to_list(d, pg);
+	}
+	if (!added) {
 		forget_page(d, pg);
 		d->arch.paging.foreign_incomplete = true;
 	}

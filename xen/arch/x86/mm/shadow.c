@@ -20,7 +20,8 @@
 #include <asm/pgtable.h>
 #include <asm/shadow.h>
 
-#define FAULT_PAGES 3 /* shadows that a fault may have to make */
+#define FAULT_PAGES 3  /* shadows that a fault may have to make */
+#define EVICT_MORE  32 /* pages made free beyond what is needed now */
 
 /* Frames that have no RAM, or another owner, are not the log's business. */
 static pte_t l1_shadow_entry(const struct domain *d, pte_t e)
@@ -99,8 +100,11 @@ static void empty_root(struct page_info *sp)
 			WRITE_ONCE(t[i], 0);
 }
 
-/* At most as many steps as the pool has pages. */
-void shadow_drop_all(struct domain *d)
+/*
+ * Shadows do not know what leads to them, so none of level 1 can go before all above. These are few
+ * and are soon made again, with links to the level 1 that stays.
+ */
+static void make_room(struct domain *d, unsigned int n)
 {
 	struct paging_domain *p = &d->arch.paging;
 	struct page_info *sp, *next;
@@ -112,7 +116,7 @@ void shadow_drop_all(struct domain *d)
 		else
 			put_shadow(d, sp);
 	}
-	while ((sp = page_list_first(&p->l1_shadows)))
+	while (p->free_pages < n + EVICT_MORE && (sp = page_list_first(&p->l1_shadows)))
 		put_shadow(d, sp);
 	perfc_incr(shadow_evictions);
 }
@@ -136,18 +140,11 @@ bool shadow_drop_some(struct domain *d, unsigned int n)
 bool shadow_reserve(struct domain *d, unsigned int n)
 {
 	if (unlikely(d->arch.paging.free_pages < n))
-		shadow_drop_all(d);
+		make_room(d, n);
 	return d->arch.paging.free_pages >= n;
 }
 
 /* --- Roots ----------------------------------------------------------------------------------------- */
-
-static void put_root_shadow(struct page_info **root)
-{
-	if (*root)
-		(*root)->shadow.users--;
-	*root = NULL;
-}
 
 /* The shadow of a root as the vCPU has it: applications do not see the M2P. */
 static struct page_info *get_root_shadow(struct domain *d, u64 root)
@@ -164,19 +161,26 @@ static struct page_info *get_root_shadow(struct domain *d, u64 root)
 	return sp;
 }
 
-void shadow_set_roots(struct vcpu *v, u64 *kernel, u64 *user)
+void shadow_get_roots(struct domain *d, struct shadow_roots *r, u64 *kernel, u64 *user)
 {
-	struct domain *d = v->domain;
-
+	*r = (struct shadow_roots){ NULL, NULL };
 	paging_lock(d);
-	put_root_shadow(&v->arch.shadow_kernel);
-	put_root_shadow(&v->arch.shadow_user);
 	if (d->arch.paging.shadowed) {
-		v->arch.shadow_kernel = get_root_shadow(d, *kernel);
-		v->arch.shadow_user = get_root_shadow(d, *user);
-		*kernel = *kernel ? page_to_maddr(v->arch.shadow_kernel) : 0;
-		*user = *user ? page_to_maddr(v->arch.shadow_user) : 0;
+		r->kernel = get_root_shadow(d, *kernel);
+		r->user = get_root_shadow(d, *user);
+		*kernel = r->kernel ? page_to_maddr(r->kernel) : 0;
+		*user = r->user ? page_to_maddr(r->user) : 0;
 	}
+	paging_unlock(d);
+}
+
+void shadow_put_roots(struct domain *d, struct shadow_roots *r)
+{
+	paging_lock(d);
+	if (r->kernel)
+		r->kernel->shadow.users--;
+	if (r->user)
+		r->user->shadow.users--;
 	paging_unlock(d);
 }
 
@@ -252,10 +256,10 @@ static bool put_entry(pte_t *s, pte_t e)
 	return true;
 }
 
-/* Make the shadow tables lead to what the guest's do. False: they did already. */
-static bool fill_shadows(struct domain *d, struct page_info *root, unsigned long va, const struct guest_walk *w)
+/* Make the shadow tables from the root `sp` on lead to what the guest's do. False: they did already. */
+static bool fill_shadows(
+	struct domain *d, struct page_info *sp, unsigned long va, const struct guest_walk *w)
 {
-	struct page_info *sp = root;
 	bool changed = false;
 
 	for (unsigned int level = 4; level > 1; level--) {
@@ -274,6 +278,7 @@ static bool fill_shadows(struct domain *d, struct page_info *root, unsigned long
 static bool fix_fault(struct vcpu *v, unsigned long va, u32 *ec)
 {
 	bool kernel = v->arch.flags & TF_KERNEL_MODE, write = *ec & PFEC_write;
+	struct page_info *root = kernel ? v->arch.shadows.kernel : v->arch.shadows.user;
 	struct domain *d = v->domain;
 	struct guest_walk w;
 
@@ -292,7 +297,7 @@ static bool fix_fault(struct vcpu *v, unsigned long va, u32 *ec)
 	/* Now, because making room later could take away what this fault has just put in. */
 	if (!shadow_reserve(d, FAULT_PAGES))
 		return false; /* the pool's minimum is more than that */
-	if (fill_shadows(d, kernel ? v->arch.shadow_kernel : v->arch.shadow_user, va, &w)) {
+	if (fill_shadows(d, root, va, &w)) {
 		d->arch.paging.fault_count++;
 		perfc_incr(shadow_faults);
 		return true;
@@ -308,7 +313,8 @@ bool shadow_fault(struct cpu_user_regs *regs, unsigned long addr)
 	struct domain *d = v->domain;
 	bool fixed = false;
 
-	if (!READ_ONCE(d->arch.paging.shadowed) || (regs->error_code & PFEC_rsvd) || !is_canonical(addr) ||
+	if (!READ_ONCE(d->arch.paging.shadowed) || (regs->error_code & PFEC_rsvd) ||
+		!is_canonical(addr) ||
 		addr - HYPERVISOR_START < HYPERVISOR_END - HYPERVISOR_START)
 		return false;
 	/* A slip of our own, not an access to guest memory, must not be taken for one. */

@@ -94,7 +94,8 @@ static int shrink(struct domain *d)
 
 	paging_lock(d);
 	/* What the log has does not come back: the shadows' part must stay. */
-	if ((!p->shadowed || p->log_pages + shadow_pool_min(d) < p->pool_pages + LOG_MIN_NODES) && shadow_reserve(d, 1))
+	if ((!p->shadowed || p->log_pages + shadow_pool_min(d) < p->pool_pages + LOG_MIN_NODES) &&
+		shadow_reserve(d, 1))
 		pg = page_list_pop(&p->free);
 	if (pg) {
 		p->free_pages--;
