@@ -244,6 +244,12 @@ static void explain(struct outgoing *out, GError **error)
 	out->link->cancellable = fresh;
 	message = link_expect(out->link, "error", 1, &cause);
 	out->link->cancellable = old;
+	/* It was called off because the connection broke. */
+	if (!message && error && g_error_matches(*error, XG_ERROR, XG_ERROR_CANCELLED) &&
+		listen_to(out->link->fd) == GIVES_UP) {
+		g_clear_error(error);
+		g_propagate_error(error, g_steal_pointer(&cause));
+	}
 	if (message) {
 		g_autofree char *text = sxp_nth_text(message, 1);
 
