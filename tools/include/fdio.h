@@ -1,4 +1,4 @@
-/* Whole reads and writes on file descriptors. */
+/* Whole reads and writes on file descriptors, and how many there may be. */
 #ifndef FDIO_H
 #define FDIO_H
 
@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Reads exactly @len bytes; false with errno, EIO if there are fewer. */
@@ -46,6 +47,17 @@ static inline bool fd_write_all(int fd, const void *data, size_t len)
 		len -= done;
 	}
 	return true;
+}
+
+/* Daemons that need some for each domain: as many as the administrator allows. */
+static inline void fd_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 #endif

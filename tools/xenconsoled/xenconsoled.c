@@ -12,6 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "fdio.h"
+
 /* Domains looked at in one call. */
 #define BATCH 256
 
@@ -299,6 +301,7 @@ int main(int argc, char **argv)
 	if (!parse_options(argc, argv))
 		return 2;
 	openlog("xenconsoled", LOG_PID, LOG_DAEMON);
+	fd_raise_limit();
 	pid_fd = take_pid_file();
 	if (pid_fd < 0)
 		return 1;

@@ -1,7 +1,12 @@
 #include "daemon.h"
 
 #include <fcntl.h>
+#include <gio/gunixconnection.h>
+#include <gio/gunixinputstream.h>
+#include <gio/gunixoutputstream.h>
+#include <gio/gunixsocketaddress.h>
 #include <glib-unix.h>
+#include <libsoup/soup.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +14,7 @@
 
 #include "build.h"
 #include "error.h"
+#include "fdio.h"
 #include "host.h"
 #include "lifecycle.h"
 #include "log.h"
@@ -183,6 +189,39 @@ static gboolean on_hangup(void *unused)
 	return G_SOURCE_CONTINUE;
 }
 
+/*
+ * The classes that threads use. GLib 2.74 can come to a deadlock when two threads are the first ones
+ * to use classes that need each other: one has the lock of all classes and waits for a type that the
+ * other is registering, which waits for that lock.
+ */
+static void prepare_classes(void)
+{
+	static GType (*const types[])(void) = {
+		g_cancellable_get_type,
+		g_inet_socket_address_get_type,
+		g_network_address_get_type,
+		g_proxy_address_get_type,
+		g_socket_client_get_type,
+		g_socket_get_type,
+		g_socket_service_get_type,
+		g_subprocess_get_type,
+		g_subprocess_launcher_get_type,
+		g_task_get_type,
+		g_tcp_connection_get_type,
+		g_tls_certificate_get_type,
+		g_tls_connection_get_type,
+		g_unix_connection_get_type,
+		g_unix_input_stream_get_type,
+		g_unix_output_stream_get_type,
+		g_unix_socket_address_get_type,
+		soup_server_get_type,
+		soup_server_message_get_type,
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(types); i++)
+		g_type_class_ref(types[i]());
+}
+
 static bool prepare(GError **error)
 {
 	g_mkdir_with_parents(run_dir(), 0700);
@@ -195,6 +234,8 @@ static bool run(GError **error)
 {
 	loop = g_main_loop_new(NULL, FALSE);
 	signal(SIGPIPE, SIG_IGN);
+	fd_raise_limit();
+	prepare_classes();
 	if (!prepare(error))
 		return false;
 	registry_open();

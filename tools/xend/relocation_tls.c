@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fdio.h"
 #include "options.h"
 
 #define CHUNK         (64 << 10)
@@ -147,19 +148,6 @@ static void note(struct tls_pump *pump, GError *error)
 	g_clear_error(&error);
 }
 
-static bool write_all(int fd, const char *data, size_t length)
-{
-	while (length) {
-		ssize_t done = send(fd, data, length, MSG_NOSIGNAL);
-
-		if (done < 0 && errno != EINTR)
-			return false;
-		data += MAX(done, 0);
-		length -= MAX(done, 0);
-	}
-	return true;
-}
-
 static void *carry_in(void *data)
 {
 	struct tls_pump *pump = data;
@@ -169,7 +157,7 @@ static void *carry_in(void *data)
 	gssize got;
 
 	while ((got = g_input_stream_read(input, buffer, CHUNK, pump->stop_in, &error)) > 0)
-		if (!write_all(pump->fd, buffer, got))
+		if (!fd_write_all(pump->fd, buffer, got))
 			break;
 	note(pump, error);
 	/* The other side sees the end, or cannot send more. */

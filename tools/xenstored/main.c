@@ -8,13 +8,13 @@
 #include <syslog.h>
 #include <unistd.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
 #include <glib.h>
 
 #include "conn.h"
+#include "fdio.h"
 #include "hv.h"
 #include "journal.h"
 #include "log.h"
@@ -286,17 +286,6 @@ static void catch_signals(void)
 		die("signals");
 }
 
-/* As many clients as the administrator allows. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void open_store(void)
 {
 	const char *state = g_getenv("XENSTORED_ROOTDIR");
@@ -330,7 +319,7 @@ int main(int argc, char **argv)
 		trace_verbose();
 	if (options.trace_file && !trace_open(options.trace_file))
 		die(options.trace_file);
-	raise_limit();
+	fd_raise_limit();
 	pid_file = lock_pid_file();
 	ready = fork_daemon();
 	open_store();
