@@ -94,7 +94,7 @@ class Dom0(host_module.Host):
         log = "/var/log/xen/console/guest-%s.log" % name
 
         def look():
-            found = re.findall(GUEST_READY, self.run("cat " + log, 60)[1])
+            found = re.findall(GUEST_READY, self.run("grep -a GUEST-READY " + log, 60)[1])
             return found if len(found) >= times else None
 
         cpus, memory = self.wait_until("%s is up" % name, look, timeout)[-1]
