@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(sxp - error - quark, sxp_error)
+/* The first is a name, not a subtraction. */
+/* clang-format off */
+G_DEFINE_QUARK(sxp-error-quark, sxp_error)
+/* clang-format on */
 
 /* Where the reader stands. */
 struct reader {
