@@ -148,7 +148,7 @@ static bool sort_out(struct saver *v, struct batch *b, GError **error)
 		if (type == XEN_DOMCTL_PFINFO_XTAB)
 			continue;
 		b->entry[kept++] = (uint64_t)type << 32 | b->pfn[i];
-		if (type == XEN_DOMCTL_PFINFO_BROKEN || type == XEN_DOMCTL_PFINFO_XALLOC)
+		if (!xg_has_data(type))
 			continue;
 		b->data_pfn[b->nr_data] = b->pfn[i];
 		b->data_type[b->nr_data] = type;
