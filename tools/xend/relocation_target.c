@@ -9,6 +9,7 @@
 
 #include "build.h"
 #include "device.h"
+#include "devices/disk.h"
 #include "domain_lock.h"
 #include "error.h"
 #include "host.h"
@@ -201,9 +202,7 @@ static bool take_identity(struct domain *domain, const struct move_record *recor
 
 static bool check_disk(struct device_config *config, GError **error)
 {
-	g_autofree char *name = sxp_child_text(config->sxp, "uname");
-	bool file = name && (g_str_has_prefix(name, "file:") || g_str_has_prefix(name, "tap"));
-	const char *path = file ? strchr(name, '/') : NULL;
+	g_autofree char *path = disk_file(config->sxp);
 
 	if (path && access(path, R_OK))
 		return fail_errno(error, "disk %s", path), false;
