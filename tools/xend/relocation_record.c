@@ -1,6 +1,5 @@
 #include "relocation_record.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -142,17 +141,6 @@ GPtrArray *move_all(enum move_side side)
 			g_ptr_array_add(all, record);
 	}
 	return all;
-}
-
-struct move_record *move_copy(const struct move_record *record)
-{
-	struct move_record *copy = g_memdup2(record, sizeof(*record));
-
-	copy->id = g_strdup(record->id);
-	copy->name = g_strdup(record->name);
-	copy->uuid = g_strdup(record->uuid);
-	copy->host = g_strdup(record->host);
-	return copy;
 }
 
 void move_free(struct move_record *record)
