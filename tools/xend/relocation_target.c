@@ -221,12 +221,11 @@ static bool check_cpus(const struct config *config, GError **error)
 
 static bool check_host(struct domain *domain, GError **error)
 {
-	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *device = domain->config->devices->pdata[i];
-
-		if (!device_check(domain, device->sxp, error) || !check_disk(device, error))
+	if (!device_check_all(domain, error))
+		return false;
+	for (unsigned int i = 0; i < domain->config->devices->len; i++)
+		if (!check_disk(domain->config->devices->pdata[i], error))
 			return false;
-	}
 	return check_cpus(domain->config, error);
 }
 
