@@ -84,10 +84,9 @@ static bool is_paused(const struct xen_domctl_getdomaininfo *info)
 	return info && info->flags & XEN_DOMINF_paused && !(info->flags & XEN_DOMINF_shutdown);
 }
 
-static bool ended_with(const struct xen_domctl_getdomaininfo *info, unsigned int reason)
+static bool ended_with(const struct xen_domctl_getdomaininfo *info, int reason)
 {
-	return info && info->flags & XEN_DOMINF_shutdown &&
-	       (info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == reason;
+	return info && xc_shutdown_reason(info->flags) == reason;
 }
 
 static bool is_suspended(const struct xen_domctl_getdomaininfo *info)

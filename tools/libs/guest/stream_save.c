@@ -36,9 +36,7 @@ bool xg_saver_check(struct saver *v, GError **error)
 		return false;
 	if (!xg_saver_look(v, error))
 		return false;
-	if (!(v->info.flags & XEN_DOMINF_shutdown) ||
-		(v->info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) !=
-			SHUTDOWN_suspend)
+	if (xc_shutdown_reason(v->info.flags) != SHUTDOWN_suspend)
 		return unfit(v, "it is not suspended", error);
 	return true;
 }
