@@ -371,11 +371,11 @@ GVariant *op_set_name(struct call *call, GError **error)
 
 GVariant *op_send_sysrq(struct call *call, GError **error)
 {
-	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+	g_autoptr(locked_domain) domain = find_guest(call, error);
 	const char *key = call_text(call, 1);
 	g_autofree char *path = NULL, *node = NULL;
 
-	if (!domain || !domain_refuse_zero(domain, error) || !domain_must_run(domain, error))
+	if (!domain)
 		return NULL;
 	if (strlen(key) != 1 || !g_ascii_isgraph(*key))
 		return fail(error, "'%s' is not one letter", key), NULL;
