@@ -1,6 +1,4 @@
 /* Operations that save domains to files, bring them back, and write their memory. */
-#include <unistd.h>
-
 #include "build.h"
 #include "error.h"
 #include "ops.h"
