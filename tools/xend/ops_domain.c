@@ -344,11 +344,9 @@ GVariant *op_reset(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = find_guest(call, error);
 
-	if (!domain)
+	if (!domain || !domain_refuse_foreign(domain, error) || !domain_reset(domain, error))
 		return NULL;
-	if (domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	return domain_reset(domain, error) ? op_done() : NULL;
+	return op_done();
 }
 
 GVariant *op_set_name(struct call *call, GError **error)

@@ -510,8 +510,8 @@ static bool may_move(struct domain *domain, GError **error)
 	g_autoptr(GVariant) sxp = g_variant_ref_sink(config_sxp(domain->config));
 
 	nomigrate = sxp_child_text(sxp, "nomigrate");
-	if (domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), false;
+	if (!domain_refuse_foreign(domain, error))
+		return false;
 	if (nomigrate && !g_str_equal(nomigrate, "0"))
 		return fail(error, "Domain '%s' may not be moved: nomigrate.", domain->name), false;
 	if (!host_domain(domain->domid, &info))
