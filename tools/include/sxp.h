@@ -34,6 +34,15 @@ char *sxp_print(GVariant *expression);
 /* Indented, one child a line, ending with a line feed: what `xm list --long` shows. */
 char *sxp_print_pretty(GVariant *expression);
 
+/* The one expression that a file has; errors are of G_FILE_ERROR if it cannot be read. */
+GVariant *sxp_read_file(const char *path, GError **error);
+
+/*
+ * Replaces a file, which only its owner may read, at once, or leaves it. @durable: it is on the
+ * disk, too, which takes its time.
+ */
+bool sxp_write_file(const char *path, GVariant *expression, bool durable, GError **error);
+
 /* The parts of a list: their number (0 for an atom), one of them (NULL behind the last). */
 bool sxp_is_list(GVariant *expression);
 gsize sxp_length(GVariant *expression);

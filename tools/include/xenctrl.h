@@ -85,6 +85,14 @@ int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdom
 int xc_domain_getinfolist(
 	xc_interface *xc, uint32_t first, unsigned max, struct xen_domctl_getdomaininfo *info);
 
+/** Why a domain has shut down, SHUTDOWN_*, by info->flags; -1 if it has not. */
+static inline int xc_shutdown_reason(uint32_t flags)
+{
+	return flags & XEN_DOMINF_shutdown
+		       ? (int)(flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask)
+		       : -1;
+}
+
 /** The UUID. */
 int xc_domain_sethandle(xc_interface *xc, uint32_t domid, const xen_domain_handle_t handle);
 

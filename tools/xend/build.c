@@ -304,11 +304,11 @@ static int make_steps(struct build *build, const struct step *todo, int n, GErro
 		if (!todo[i].make(build, &cause))
 			break;
 	}
-	if (i < n)
+	if (i < n) {
 		log_error("domain %s: cannot be built: %s: %s", domain->name, todo[i].name,
 			cause->message);
-	if (i < n)
 		g_propagate_error(error, g_steal_pointer(&cause));
+	}
 	return i;
 }
 

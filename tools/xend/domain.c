@@ -375,6 +375,13 @@ bool domain_refuse_zero(struct domain *domain, GError **error)
 	return domain->domid != 0;
 }
 
+bool domain_refuse_foreign(struct domain *domain, GError **error)
+{
+	if (domain->foreign)
+		fail(error, "Domain '%s' was not made by xend.", domain->name);
+	return !domain->foreign;
+}
+
 bool domain_must_run(struct domain *domain, GError **error)
 {
 	if (domain->domid == NO_DOMID)

@@ -108,6 +108,8 @@ void domain_publish(struct domain *domain);
 /* Domain 0 has no config that anybody may change, and is never ended. Sets the error that says so.
  */
 bool domain_refuse_zero(struct domain *domain, GError **error);
+/* Of domains made by others xend does not know the configuration. Sets the error that says so. */
+bool domain_refuse_foreign(struct domain *domain, GError **error);
 /* In the hypervisor, that is with a domid. */
 bool domain_must_run(struct domain *domain, GError **error);
 

@@ -19,15 +19,14 @@ char *domain_state_text(uint32_t flags)
 		{ XEN_DOMINF_shutdown, 'c' },
 		{ XEN_DOMINF_dying, 'd' },
 	};
-	unsigned int reason = flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
-	bool shutdown = flags & XEN_DOMINF_shutdown;
+	int reason = xc_shutdown_reason(flags);
 	char text[] = "------";
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(letters); i++)
 		if (flags & letters[i].flag)
 			text[i] = letters[i].letter;
 	/* A domain that has ended is one of these, and nothing of the others. */
-	if (shutdown) {
+	if (reason >= 0) {
 		memset(text, '-', 4);
 		text[reason == SHUTDOWN_crash ? 4 : 3] = reason == SHUTDOWN_crash ? 'c' : 's';
 		if (reason != SHUTDOWN_crash)
@@ -39,9 +38,9 @@ char *domain_state_text(uint32_t flags)
 /* Numbers that classic clients know: halted, paused, running, suspended, shutdown, crashed. */
 static int status_of(const struct xen_domctl_getdomaininfo *info)
 {
-	unsigned int reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+	int reason = xc_shutdown_reason(info->flags);
 
-	if (info->flags & XEN_DOMINF_shutdown)
+	if (reason >= 0)
 		return reason == SHUTDOWN_crash ? 5 : reason == SHUTDOWN_suspend ? 3 : 4;
 	return info->flags & XEN_DOMINF_paused ? 1 : 2;
 }

@@ -19,15 +19,8 @@ static char *lock_path(const char *uuid)
 /* The host that has it, or NULL. */
 static char *holder(const char *path)
 {
-	g_autofree char *text = NULL;
-	g_autoptr(GVariant) sxp = NULL;
-	gsize length;
+	g_autoptr(GVariant) sxp = sxp_read_file(path, NULL);
 
-	if (!g_file_get_contents(path, &text, &length, NULL))
-		return NULL;
-	sxp = sxp_parse(text, length, NULL);
-	if (sxp)
-		g_variant_take_ref(sxp);
 	return sxp ? sxp_child_text(sxp, "host") : NULL;
 }
 

@@ -228,7 +228,7 @@ static void look_at(void *data)
 {
 	g_autoptr(locked_domain) domain = data;
 	struct xen_domctl_getdomaininfo info;
-	unsigned int reason;
+	int reason;
 	bool there;
 
 	/* Whoever moves it looks at it, and has it looked at when that is over: it may take long. */
@@ -251,8 +251,8 @@ static void look_at(void *data)
 		domain_end(domain, false);
 		return;
 	}
-	reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
-	if (!(info.flags & XEN_DOMINF_shutdown) || domain->preserved || domain->foreign)
+	reason = xc_shutdown_reason(info.flags);
+	if (reason < 0 || domain->preserved || domain->foreign)
 		return;
 	/* One that was too late for those who asked it to suspend goes on. */
 	if (reason == SHUTDOWN_suspend)

@@ -20,10 +20,8 @@ static struct domain *find(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
 
-	if (!domain || !domain_refuse_zero(domain, error))
+	if (!domain || !domain_refuse_zero(domain, error) || !domain_refuse_foreign(domain, error))
 		return NULL;
-	if (domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
 	return g_steal_pointer(&domain);
 }
 

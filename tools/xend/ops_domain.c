@@ -84,10 +84,9 @@ static bool is_paused(const struct xen_domctl_getdomaininfo *info)
 	return info && info->flags & XEN_DOMINF_paused && !(info->flags & XEN_DOMINF_shutdown);
 }
 
-static bool ended_with(const struct xen_domctl_getdomaininfo *info, unsigned int reason)
+static bool ended_with(const struct xen_domctl_getdomaininfo *info, int reason)
 {
-	return info && info->flags & XEN_DOMINF_shutdown &&
-	       (info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == reason;
+	return info && xc_shutdown_reason(info->flags) == reason;
 }
 
 static bool is_suspended(const struct xen_domctl_getdomaininfo *info)
@@ -345,11 +344,9 @@ GVariant *op_reset(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = find_guest(call, error);
 
-	if (!domain)
+	if (!domain || !domain_refuse_foreign(domain, error) || !domain_reset(domain, error))
 		return NULL;
-	if (domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	return domain_reset(domain, error) ? op_done() : NULL;
+	return op_done();
 }
 
 GVariant *op_set_name(struct call *call, GError **error)
@@ -372,11 +369,11 @@ GVariant *op_set_name(struct call *call, GError **error)
 
 GVariant *op_send_sysrq(struct call *call, GError **error)
 {
-	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+	g_autoptr(locked_domain) domain = find_guest(call, error);
 	const char *key = call_text(call, 1);
 	g_autofree char *path = NULL, *node = NULL;
 
-	if (!domain || !domain_refuse_zero(domain, error) || !domain_must_run(domain, error))
+	if (!domain)
 		return NULL;
 	if (strlen(key) != 1 || !g_ascii_isgraph(*key))
 		return fail(error, "'%s' is not one letter", key), NULL;

@@ -1,19 +1,14 @@
 /* Operations that save domains to files, bring them back, and write their memory. */
-#include <unistd.h>
-
 #include "build.h"
 #include "error.h"
 #include "ops.h"
 #include "save.h"
 
-/* Domains made by others have a configuration of which we know nothing. */
 static struct domain *find_own(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = find_guest(call, error);
 
-	if (domain && domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
-	return g_steal_pointer(&domain);
+	return domain && domain_refuse_foreign(domain, error) ? g_steal_pointer(&domain) : NULL;
 }
 
 GVariant *op_save(struct call *call, GError **error)
@@ -71,8 +66,8 @@ GVariant *op_dump(struct call *call, GError **error)
 		return NULL;
 	if (wanted && *wanted && !g_path_is_absolute(wanted))
 		return fail(error, "%s: not a path from the root", wanted), NULL;
-	if (reset && domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), NULL;
+	if (reset && !domain_refuse_foreign(domain, error))
+		return NULL;
 	path = domain_dump(
 		domain, wanted && *wanted ? wanted : NULL, call_flag(call, 2, false), error);
 	if (!path)

@@ -268,6 +268,18 @@ GVariant *link_expect(struct link *link, const char *name, unsigned int seconds,
 	return NULL;
 }
 
+bool link_send_word(struct link *link, const char *name, unsigned int seconds, GError **error)
+{
+	return link_send(link, sxp_list(sxp_atom(name), NULL), seconds, error);
+}
+
+bool link_expect_word(struct link *link, const char *name, unsigned int seconds, GError **error)
+{
+	g_autoptr(GVariant) message = link_expect(link, name, seconds, error);
+
+	return message;
+}
+
 bool link_send_magic(struct link *link, GError **error)
 {
 	return send_all(link, LINK_MAGIC, LINK_MAGIC_SIZE, end_after(DEAD_SECONDS), error);

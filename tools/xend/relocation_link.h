@@ -53,6 +53,10 @@ GVariant *link_receive(struct link *link, unsigned int seconds, GError **error);
 /* Receives message "(NAME …)"; "(error TEXT)" in its place becomes @error. */
 GVariant *link_expect(struct link *link, const char *name, unsigned int seconds, GError **error);
 
+/* Message "(NAME)", of a word alone; and receiving one of which only the word counts. */
+bool link_send_word(struct link *link, const char *name, unsigned int seconds, GError **error);
+bool link_expect_word(struct link *link, const char *name, unsigned int seconds, GError **error);
+
 /* The bytes of the greeting, without a frame. */
 bool link_send_magic(struct link *link, GError **error);
 bool link_expect_magic(struct link *link, unsigned int seconds, GError **error);

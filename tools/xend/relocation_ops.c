@@ -26,12 +26,11 @@ static bool read_options(struct call *call, struct relocation_options *options, 
 
 GVariant *op_migrate(struct call *call, GError **error)
 {
-	g_autoptr(locked_domain) domain = domain_find_locked(call_text(call, 0), error);
+	g_autoptr(locked_domain) domain = find_guest(call, error);
 	struct relocation_options options;
 	g_autofree char *report = NULL;
 
-	if (!domain || !domain_refuse_zero(domain, error) || !domain_must_run(domain, error) ||
-		!read_options(call, &options, error) ||
+	if (!domain || !read_options(call, &options, error) ||
 		!relocation_send(domain, &options, &report, error))
 		return NULL;
 	return g_variant_new_string(report);

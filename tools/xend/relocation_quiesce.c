@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <xengnttab.h>
 
-#include "device.h"
+#include "devices/disk.h"
 #include "error.h"
 #include "store.h"
 
@@ -84,9 +84,7 @@ static bool rest_disk(struct domain *domain, struct device *device, xengnttab_ha
 /* What the kernel has of a file and not written yet: others see only what is on the disk. */
 static bool write_out(struct device *device, GError **error)
 {
-	g_autofree char *name = device_text(device, "uname");
-	bool file = name && (g_str_has_prefix(name, "file:") || g_str_has_prefix(name, "tap"));
-	const char *path = file ? strchr(name, '/') : NULL;
+	g_autofree char *path = disk_file(device->config);
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	bool good = !path || (fd >= 0 && !fsync(fd));
 

@@ -1,6 +1,5 @@
 #include "relocation_record.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -33,24 +32,19 @@ static char *record_path(enum move_side side, const char *id)
 
 bool move_write(const struct move_record *record, GError **error)
 {
-	g_autofree char *path = record_path(record->side, record->id), *text = NULL;
+	g_autofree char *path = record_path(record->side, record->id);
 	g_autofree char *directory = directory_path();
 	g_autoptr(GVariant) sxp = g_variant_ref_sink(sxp_list(sxp_atom("relocation"),
 		sxp_pair("phase", phases[record->phase]), sxp_pair("id", record->id),
 		sxp_pair("name", record->name), sxp_pair("uuid", record->uuid),
 		sxp_pair("host", record->host), sxp_pair_int("port", record->port),
 		sxp_pair_int("ssl", record->tls), sxp_pair_int("home", record->home), NULL));
-
-	GFileSetContentsFlags flags = G_FILE_SET_CONTENTS_CONSISTENT;
 	bool written;
 
-	/* If this machine dies, so does the domain here; but the other one may ask for ever. */
-	if (record->side == MOVE_TARGET)
-		flags |= G_FILE_SET_CONTENTS_DURABLE;
-	text = sxp_print_pretty(sxp);
 	g_mutex_lock(&lock);
 	g_mkdir_with_parents(directory, 0700);
-	written = g_file_set_contents_full(path, text, -1, flags, 0600, error);
+	/* If this machine dies, so does the domain here; but the other one may ask for ever. */
+	written = sxp_write_file(path, sxp, record->side == MOVE_TARGET, error);
 	g_mutex_unlock(&lock);
 	if (written)
 		return true;
@@ -89,18 +83,15 @@ static int phase_of(GVariant *sxp)
 
 static struct move_record *read_record(enum move_side side, const char *path)
 {
-	g_autofree char *text = NULL, *port = NULL;
-	g_autoptr(GVariant) sxp = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) sxp = sxp_read_file(path, &error);
 	g_autoptr(move_record_t) record = g_new0(struct move_record, 1);
-	gsize length;
-	int phase;
+	g_autofree char *port = NULL;
+	int phase = sxp ? phase_of(sxp) : -1;
 
-	if (!g_file_get_contents(path, &text, &length, NULL))
+	/* Most often there is none. */
+	if (error && error->domain == G_FILE_ERROR)
 		return NULL;
-	sxp = sxp_parse(text, length, NULL);
-	if (sxp)
-		g_variant_take_ref(sxp);
-	phase = sxp ? phase_of(sxp) : -1;
 	record->side = side;
 	record->phase = phase;
 	record->id = sxp ? sxp_child_text(sxp, "id") : NULL;
@@ -142,17 +133,6 @@ GPtrArray *move_all(enum move_side side)
 			g_ptr_array_add(all, record);
 	}
 	return all;
-}
-
-struct move_record *move_copy(const struct move_record *record)
-{
-	struct move_record *copy = g_memdup2(record, sizeof(*record));
-
-	copy->id = g_strdup(record->id);
-	copy->name = g_strdup(record->name);
-	copy->uuid = g_strdup(record->uuid);
-	copy->host = g_strdup(record->host);
-	return copy;
 }
 
 void move_free(struct move_record *record)

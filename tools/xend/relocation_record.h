@@ -42,7 +42,6 @@ struct move_record *move_find(enum move_side side, const char *id);
 /* All of a side; of struct move_record, to be freed with g_ptr_array_unref(). */
 GPtrArray *move_all(enum move_side side);
 
-struct move_record *move_copy(const struct move_record *record);
 void move_free(struct move_record *record);
 typedef struct move_record move_record_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(move_record_t, move_free)

@@ -113,7 +113,7 @@ static void take_done(struct link *link, GVariant *message)
 
 	if (id)
 		target_done(id);
-	link_send(link, sxp_list(sxp_atom("settled"), NULL), HELLO_SECONDS, NULL);
+	link_send_word(link, "settled", HELLO_SECONDS, NULL);
 }
 
 static const struct {

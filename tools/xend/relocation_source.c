@@ -261,15 +261,15 @@ static void explain(struct outgoing *out, GError **error)
 /* When all has been sent. */
 static bool wait_prepared(struct outgoing *out, GError **error)
 {
-	g_autoptr(GVariant) message = NULL;
+	bool prepared;
 
 	g_mutex_lock(&lock);
 	out->sent = g_get_monotonic_time();
 	out->stage = "waiting for the other host";
 	g_mutex_unlock(&lock);
-	message = link_expect(out->link, "prepared", PREPARED_SECONDS, error);
+	prepared = link_expect_word(out->link, "prepared", PREPARED_SECONDS, error);
 	out->prepared = g_get_monotonic_time();
-	return message;
+	return prepared;
 }
 
 static bool send_memory(struct outgoing *out, GError **error)
@@ -300,17 +300,13 @@ static bool send_memory(struct outgoing *out, GError **error)
 
 static bool hello(struct link *link, GError **error)
 {
-	g_autoptr(GVariant) answer = NULL;
-
-	if (!link_send_magic(link, error) ||
-		!link_send(link,
-			sxp_list(sxp_atom("hello"), sxp_pair_int("oldest", LINK_OLDEST),
-				sxp_pair_int("newest", LINK_NEWEST),
-				sxp_pair("host", g_get_host_name()), NULL),
-			ANSWER_SECONDS, error))
-		return false;
-	answer = link_expect(link, "hello", ANSWER_SECONDS, error);
-	return answer;
+	return link_send_magic(link, error) &&
+	       link_send(link,
+		       sxp_list(sxp_atom("hello"), sxp_pair_int("oldest", LINK_OLDEST),
+			       sxp_pair_int("newest", LINK_NEWEST),
+			       sxp_pair("host", g_get_host_name()), NULL),
+		       ANSWER_SECONDS, error) &&
+	       link_expect_word(link, "hello", ANSWER_SECONDS, error);
 }
 
 static struct link *call(
@@ -325,7 +321,6 @@ static struct link *call(
 static bool offer(struct outgoing *out, GError **error)
 {
 	struct domain *domain = out->domain;
-	g_autoptr(GVariant) accepted = NULL;
 	GVariant *policy = policy_sxp(domain, error);
 
 	if (!policy || !link_send(out->link,
@@ -337,20 +332,7 @@ static bool offer(struct outgoing *out, GError **error)
 			       ANSWER_SECONDS, error))
 		return false;
 	show(out, "waiting for the other host");
-	accepted = link_expect(out->link, "accept", ACCEPT_SECONDS, error);
-	return accepted;
-}
-
-static bool word(struct outgoing *out, const char *name, GError **error)
-{
-	return link_send(out->link, sxp_list(sxp_atom(name), NULL), ANSWER_SECONDS, error);
-}
-
-static bool expect(struct outgoing *out, const char *name, unsigned int seconds, GError **error)
-{
-	g_autoptr(GVariant) message = link_expect(out->link, name, seconds, error);
-
-	return message;
+	return link_expect_word(out->link, "accept", ACCEPT_SECONDS, error);
 }
 
 static bool send_domain(struct outgoing *out, GError **error)
@@ -358,7 +340,8 @@ static bool send_domain(struct outgoing *out, GError **error)
 	out->link = call(out->record, out->cancellable, error);
 	if (!out->link || !offer(out, error) || !move_write(out->record, error))
 		return false;
-	return word(out, "stream", error) && send_memory(out, error);
+	return link_send_word(out->link, "stream", ANSWER_SECONDS, error) &&
+	       send_memory(out, error);
 }
 
 /* ---- The decision ---- */
@@ -367,8 +350,6 @@ static bool send_domain(struct outgoing *out, GError **error)
  * understood. */
 static void gone(struct domain *domain, const struct move_record *record, struct link *link)
 {
-	g_autoptr(GVariant) settled = NULL;
-
 	if (domain && domain->domid != NO_DOMID) {
 		if (record->home && domain->managed) {
 			managed_remove(domain);
@@ -387,7 +368,7 @@ static void gone(struct domain *domain, const struct move_record *record, struct
 	 * a managed one, that needs the lock which is held here.
 	 */
 	if (!domain || domain->gone)
-		settled = link_expect(link, "settled", SETTLED_SECONDS, NULL);
+		link_expect_word(link, "settled", SETTLED_SECONDS, NULL);
 }
 
 /* It never ran there, and will not. */
@@ -510,7 +491,8 @@ static bool decide(struct outgoing *out, GError **error)
 	}
 	/* It does not go on by itself any more; after a restart of xend the record says so. */
 	out->domain->suspending = false;
-	if (word(out, "commit", &cause) && expect(out, "running", ANSWER_SECONDS, &cause)) {
+	if (link_send_word(out->link, "commit", ANSWER_SECONDS, &cause) &&
+		link_expect_word(out->link, "running", ANSWER_SECONDS, &cause)) {
 		out->runs = g_get_monotonic_time();
 		gone(out->domain, out->record, out->link);
 		return true;
@@ -528,8 +510,8 @@ static bool may_move(struct domain *domain, GError **error)
 	g_autoptr(GVariant) sxp = g_variant_ref_sink(config_sxp(domain->config));
 
 	nomigrate = sxp_child_text(sxp, "nomigrate");
-	if (domain->foreign)
-		return fail(error, "Domain '%s' was not made by xend.", domain->name), false;
+	if (!domain_refuse_foreign(domain, error))
+		return false;
 	if (nomigrate && !g_str_equal(nomigrate, "0"))
 		return fail(error, "Domain '%s' may not be moved: nomigrate.", domain->name), false;
 	if (!host_domain(domain->domid, &info))

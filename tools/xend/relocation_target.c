@@ -9,6 +9,7 @@
 
 #include "build.h"
 #include "device.h"
+#include "devices/disk.h"
 #include "domain_lock.h"
 #include "error.h"
 #include "host.h"
@@ -201,9 +202,7 @@ static bool take_identity(struct domain *domain, const struct move_record *recor
 
 static bool check_disk(struct device_config *config, GError **error)
 {
-	g_autofree char *name = sxp_child_text(config->sxp, "uname");
-	bool file = name && (g_str_has_prefix(name, "file:") || g_str_has_prefix(name, "tap"));
-	const char *path = file ? strchr(name, '/') : NULL;
+	g_autofree char *path = disk_file(config->sxp);
 
 	if (path && access(path, R_OK))
 		return fail_errno(error, "disk %s", path), false;
@@ -222,12 +221,11 @@ static bool check_cpus(const struct config *config, GError **error)
 
 static bool check_host(struct domain *domain, GError **error)
 {
-	for (unsigned int i = 0; i < domain->config->devices->len; i++) {
-		struct device_config *device = domain->config->devices->pdata[i];
-
-		if (!device_check(domain, device->sxp, error) || !check_disk(device, error))
+	if (!device_check_all(domain, error))
+		return false;
+	for (unsigned int i = 0; i < domain->config->devices->len; i++)
+		if (!check_disk(domain->config->devices->pdata[i], error))
 			return false;
-	}
 	return check_cpus(domain->config, error);
 }
 
@@ -354,25 +352,14 @@ static bool load(struct incoming *in, struct link *link, struct domain *domain, 
 	return good;
 }
 
-static GVariant *word(const char *name)
-{
-	return sxp_list(sxp_atom(name), NULL);
-}
-
-static bool expect(struct link *link, const char *name, unsigned int seconds, GError **error)
-{
-	g_autoptr(GVariant) message = link_expect(link, name, seconds, error);
-
-	return message;
-}
-
 /* Up to the moment at which it is known where the domain is to run. */
 static bool receive(struct incoming *in, struct link *link, struct domain *domain, GError **error)
 {
-	return link_send(link, word("accept"), SEND_SECONDS, error) &&
-	       expect(link, "stream", STREAM_SECONDS, error) && load(in, link, domain, error) &&
-	       link_send(link, word("prepared"), SEND_SECONDS, error) &&
-	       expect(link, "commit", COMMIT_SECONDS, error) && commit(in, error);
+	return link_send_word(link, "accept", SEND_SECONDS, error) &&
+	       link_expect_word(link, "stream", STREAM_SECONDS, error) &&
+	       load(in, link, domain, error) &&
+	       link_send_word(link, "prepared", SEND_SECONDS, error) &&
+	       link_expect_word(link, "commit", COMMIT_SECONDS, error) && commit(in, error);
 }
 
 /* From here on nothing can fail: what goes wrong is this host's matter. */
@@ -385,16 +372,16 @@ static void start(struct incoming *in, struct link *link, struct domain *domain)
 	g_clear_error(&error);
 	/* Before the source gives it back. */
 	domain_lock_take_over(in->record->name, in->record->uuid);
-	link_send(link, word("running"), SEND_SECONDS, NULL);
+	link_send_word(link, "running", SEND_SECONDS, NULL);
 	if (!domain_build_finish(domain, &error))
 		log_error("domain %s: %s", domain->name, error->message);
 	in->record->phase = MOVE_RUNNING;
 	move_write(in->record, NULL);
 	/* Until then it may be that this very host has another domain of its name. */
-	if (expect(link, "done", DONE_SECONDS, NULL)) {
+	if (link_expect_word(link, "done", DONE_SECONDS, NULL)) {
 		if (take_identity(domain, in->record))
 			move_remove(in->record);
-		link_send(link, word("settled"), SEND_SECONDS, NULL);
+		link_send_word(link, "settled", SEND_SECONDS, NULL);
 	} else {
 		take_identity(domain, in->record);
 	}

@@ -212,8 +212,6 @@ static struct config *parse_data(const char *data, uint32_t length, GError **err
 	if (json_length == length)
 		return saved_from_json(data, strnlen(data, json_length), error);
 	sxp = sxp_parse(data + json_length, length - json_length, error);
-	if (sxp)
-		g_variant_ref_sink(sxp);
 	return sxp ? config_parse(sxp, error) : NULL;
 }
 

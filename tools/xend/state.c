@@ -39,17 +39,6 @@ static char *managed_path(const char *uuid)
 	return g_build_filename(directory, uuid, "config.sxp", NULL);
 }
 
-/* Replaces the file at once, or leaves it; @durable: on the disk, too, which takes its time. */
-static bool write_file(const char *path, GVariant *sxp, bool durable, GError **error)
-{
-	g_autofree char *text = sxp_print_pretty(sxp);
-	GFileSetContentsFlags flags = G_FILE_SET_CONTENTS_CONSISTENT;
-
-	if (durable)
-		flags |= G_FILE_SET_CONTENTS_DURABLE;
-	return g_file_set_contents_full(path, text, -1, flags, 0600, error);
-}
-
 bool state_save(struct domain *domain)
 {
 	g_autofree char *path = state_path(domain->uuid);
@@ -80,7 +69,7 @@ bool state_save(struct domain *domain)
 	sxp_add(&builder, sxp_pair_value("config", config_sxp(domain->config)));
 	sxp_add(&builder, sxp_pair_value("devices", g_variant_builder_end(&devices)));
 	/* A machine that dies takes its domains along; nobody asks for them then. */
-	if (write_file(path, g_variant_builder_end(&builder), false, &error))
+	if (sxp_write_file(path, g_variant_builder_end(&builder), false, &error))
 		return true;
 	log_error("domain %s: cannot write its state: %s", domain->name, error->message);
 	return false;
@@ -112,7 +101,7 @@ bool managed_save(struct domain *domain, GError **error)
 
 	if (g_mkdir_with_parents(directory, 0700))
 		return fail_errno(error, "cannot make %s", directory), false;
-	return write_file(path, config_sxp(domain->config), true, error);
+	return sxp_write_file(path, config_sxp(domain->config), true, error);
 }
 
 void managed_remove(struct domain *domain)
@@ -131,15 +120,6 @@ bool domain_keep(struct domain *domain, GError **error)
 	if (domain->domid > 0 && !domain->foreign)
 		state_save(domain);
 	return !domain->managed || managed_save(domain, error);
-}
-
-static GVariant *read_file(const char *path, GError **error)
-{
-	g_autofree char *text = NULL;
-	gsize length;
-
-	return g_file_get_contents(path, &text, &length, error) ? sxp_parse(text, length, error)
-								: NULL;
 }
 
 static gint64 number(GVariant *state, const char *name)
@@ -182,7 +162,7 @@ static void restore(struct domain *domain, GVariant *state, enum phase phase)
 
 static bool load_state(const char *path, GError **error)
 {
-	g_autoptr(GVariant) state = read_file(path, error), sxp = NULL;
+	g_autoptr(GVariant) state = sxp_read_file(path, error), sxp = NULL;
 	g_autoptr(locked_domain) domain = NULL;
 	struct config *config;
 	enum phase phase;
@@ -204,7 +184,7 @@ static bool load_state(const char *path, GError **error)
 
 static bool load_managed(const char *path, GError **error)
 {
-	g_autoptr(GVariant) sxp = read_file(path, error);
+	g_autoptr(GVariant) sxp = sxp_read_file(path, error);
 	g_autoptr(config_t) config = sxp ? config_parse(sxp, error) : NULL;
 	g_autoptr(domain_t) known = NULL;
 	g_autoptr(locked_domain) domain = NULL;

@@ -16,8 +16,7 @@
 
 static bool has_suspended(const struct xen_domctl_getdomaininfo *info)
 {
-	return info->flags & XEN_DOMINF_shutdown &&
-	       (info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
+	return xc_shutdown_reason(info->flags) == SHUTDOWN_suspend;
 }
 
 bool domain_is_suspended(struct domain *domain)

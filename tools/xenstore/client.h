@@ -24,6 +24,9 @@ extern const char *program;
 /** Ends the program with status 1 and one line, with the error's text if `error` is not 0. */
 void fail(int error, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
+/** The path of the node `name` below `path`, to be freed. */
+char *path_below(const char *path, const char *name);
+
 /* Modes: what to do with the arguments. Those that change something are carried out in transaction
  * `t`. */
 int run_read(xs_transaction_t t, char **args, int count);

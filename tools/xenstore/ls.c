@@ -76,10 +76,8 @@ static void list(xs_transaction_t t, const char *path, int depth)
 	if (!names)
 		fail(errno, "xs_directory (%s)", path);
 	for (unsigned i = 0; i < num; i++) {
-		size_t size = strlen(path) + strlen(names[i]) + 2;
-		char *below = malloc(size);
+		char *below = path_below(path, names[i]);
 
-		snprintf(below, size, "%s/%s", strcmp(path, "/") ? path : "", names[i]);
 		print_node(t, below, names[i], depth);
 		list(t, below, depth + 1);
 		free(below);

@@ -123,10 +123,8 @@ static void set_below(
 	if (!names)
 		fail(errno, "could not list path %s", path);
 	for (unsigned i = 0; i < num; i++) {
-		size_t size = strlen(path) + strlen(names[i]) + 2;
-		char *below = malloc(size);
+		char *below = path_below(path, names[i]);
 
-		snprintf(below, size, "%s/%s", strcmp(path, "/") ? path : "", names[i]);
 		set_perms(t, below, perms, count);
 		set_below(t, below, perms, count);
 		free(below);

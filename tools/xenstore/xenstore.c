@@ -2,6 +2,7 @@
  * One program with many names: xenstore-read and so on, or `xenstore read`. Options and messages
  * are those of the programs of Xen 4.17.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +43,15 @@ void fail(int error, const char *format, ...)
 	va_end(args);
 	fprintf(stderr, error ? ": %s\n" : "\n", strerror(error));
 	exit(1);
+}
+
+char *path_below(const char *path, const char *name)
+{
+	char *below;
+
+	if (asprintf(&below, "%s/%s", strcmp(path, "/") ? path : "", name) < 0)
+		fail(errno, "%s", path);
+	return below;
 }
 
 static const struct mode *find_mode(const char *name)

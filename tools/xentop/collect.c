@@ -51,11 +51,11 @@ static char *read_name(unsigned id)
 
 static void read_state(struct domain *domain, const struct xen_domctl_getdomaininfo *info)
 {
-	unsigned reason = (info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask;
-	bool shut = info->flags & XEN_DOMINF_shutdown, crashed = shut && reason == SHUTDOWN_crash;
+	int reason = xc_shutdown_reason(info->flags);
+	bool crashed = reason == SHUTDOWN_crash;
 
 	domain->state[0] = info->flags & XEN_DOMINF_dying ? 'd' : '-';
-	domain->state[1] = shut && !crashed ? 's' : '-';
+	domain->state[1] = reason >= 0 && !crashed ? 's' : '-';
 	domain->state[2] = info->flags & XEN_DOMINF_blocked ? 'b' : '-';
 	domain->state[3] = crashed ? 'c' : '-';
 	domain->state[4] = info->flags & XEN_DOMINF_paused ? 'p' : '-';

@@ -25,10 +25,9 @@ static char *activity;
 
 /* Shows on a terminal, beginning with the second second, that a call is under way. */
 struct progress {
-	GThread *thread;
-	GMutex lock;
-	GCond changed;
-	bool done;
+	bool shows, shown;
+	gint64 begin;
+	struct observer observer;
 };
 
 /* Standard error is a terminal that can erase a line, and it is ours: not that of a job in the
@@ -64,53 +63,27 @@ static void show_seconds(int seconds)
 	fprintf(stderr, "\r%.*s\033[K", width - 1, text);
 }
 
-static void *show_progress(void *data)
+static void show_progress(void *data)
 {
 	struct progress *progress = data;
-	gint64 begin = g_get_monotonic_time(), next = begin + G_USEC_PER_SEC;
-	bool shown = false;
 
-	g_mutex_lock(&progress->lock);
-	while (!progress->done) {
-		if (g_cond_wait_until(&progress->changed, &progress->lock, next))
-			continue;
-		show_seconds((next - begin) / G_USEC_PER_SEC);
-		shown = true;
-		next += G_USEC_PER_SEC;
-	}
-	g_mutex_unlock(&progress->lock);
-	if (shown)
-		fputs("\r\033[K", stderr);
-	return NULL;
+	show_seconds((g_get_monotonic_time() - progress->begin) / G_USEC_PER_SEC);
+	progress->shown = true;
 }
 
 static void progress_begin(struct progress *progress)
 {
-	sigset_t all, old;
-
-	memset(progress, 0, sizeof(*progress));
-	if (!can_show())
-		return;
-	g_mutex_init(&progress->lock);
-	g_cond_init(&progress->changed);
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	progress->thread = g_thread_new("progress", show_progress, progress);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	*progress = (struct progress){ .shows = can_show(), .begin = g_get_monotonic_time() };
+	if (progress->shows)
+		observer_begin(&progress->observer, show_progress, progress);
 }
 
 static void progress_end(struct progress *progress)
 {
-	if (!progress->thread)
-		return;
-	g_mutex_lock(&progress->lock);
-	progress->done = true;
-	g_cond_signal(&progress->changed);
-	g_mutex_unlock(&progress->lock);
-	g_thread_join(progress->thread);
-	g_mutex_clear(&progress->lock);
-	g_cond_clear(&progress->changed);
+	if (progress->shows)
+		observer_end(&progress->observer);
+	if (progress->shown)
+		fputs("\r\033[K", stderr);
 }
 
 void xm_activity(const char *text)

@@ -169,19 +169,30 @@ static int run_new(GVariant *domain)
 	return console ? console_attach_then(id, 0, quiet, paused ? NULL : unpause) : XM_OK;
 }
 
+/* Reads the configuration; *@sxp stays NULL if that is all, and the exit code says why. */
+static int prepare(int argc, char **argv, GVariant **sxp)
+{
+	int code;
+
+	if (help_config)
+		return list_variables();
+	code = read_config(argc, argv, sxp);
+	if (code || !dryrun)
+		return code;
+	code = print_config(*sxp);
+	g_clear_pointer(sxp, g_variant_unref);
+	return code;
+}
+
 static int create(int argc, char **argv)
 {
 	g_autoptr(GVariant) sxp = NULL, domain = NULL;
 	g_autofree char *name = NULL, *text = NULL;
 	int code;
 
-	if (help_config)
-		return list_variables();
-	code = read_config(argc, argv, &sxp);
-	if (code)
+	code = prepare(argc, argv, &sxp);
+	if (!sxp)
 		return code;
-	if (dryrun)
-		return print_config(sxp);
 	name = field_text(sxp, "name", "the domain");
 	text = g_strdup_printf("Creating %s", name);
 	xm_activity(text);
@@ -198,12 +209,8 @@ static int new (int argc, char **argv)
 	g_autoptr(GVariant) sxp = NULL;
 	int code;
 
-	if (help_config)
-		return list_variables();
-	code = read_config(argc, argv, &sxp);
-	if (code)
-		return code;
-	return dryrun ? print_config(sxp) : xm_do("xend.domain.new", g_variant_new_tuple(&sxp, 1));
+	code = prepare(argc, argv, &sxp);
+	return sxp ? xm_do("xend.domain.new", g_variant_new_tuple(&sxp, 1)) : code;
 }
 
 static int start(int argc, char **argv)

@@ -116,7 +116,7 @@ static void look(void *data)
 		g_string_append_printf(
 			text, ", %.0f MiB/s, %.0f s left", rate, (total - done) / rate);
 	xm_activity(text->str);
-	g_free(g_string_free(text, FALSE));
+	g_string_free(text, TRUE);
 }
 
 static int transfer(

@@ -105,7 +105,8 @@ int console_attach_then(
 	const char *domain, int number, bool quiet, int (*ready)(const char *domain));
 
 /**
- * Calls @look(data) in a thread several times a second while a call is under way, to tell by xm_activity() how far it is.
+ * Calls @look(data) in a thread every second while a call is under way, to tell by xm_activity()
+ * how far it is.
  */
 struct observer {
 	void (*look)(void *data);

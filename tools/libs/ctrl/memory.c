@@ -9,6 +9,20 @@ static long memory_op(xc_interface *xc, unsigned cmd, void *arg, size_t size)
 	return xc_hypercall_arg(xc, __HYPERVISOR_memory_op, cmd, arg, size);
 }
 
+/* @result: where the frames that the hypervisor names go, or NULL. */
+static int reservation(xc_interface *xc, unsigned cmd, struct xen_memory_reservation arg,
+	const xen_pfn_t *frames, xen_pfn_t *result)
+{
+	size_t size = arg.nr_extents * sizeof(*frames);
+	xen_pfn_t *buffer = xc_buffer(xc, frames, size);
+
+	if (!buffer)
+		return -1;
+	set_xen_guest_handle(arg.extent_start, buffer);
+	return xc_buffer_out(
+		xc, buffer, result, result ? size : 0, memory_op(xc, cmd, &arg, sizeof(arg)));
+}
+
 int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
 	unsigned mem_flags, xen_pfn_t *frames)
 {
@@ -18,25 +32,15 @@ int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned o
 		.mem_flags = mem_flags,
 		.domid = domid,
 	};
-	xen_pfn_t *buffer = xc_buffer(xc, frames, nr * sizeof(*frames));
 
-	if (!buffer)
-		return -1;
-	set_xen_guest_handle(arg.extent_start, buffer);
-	return xc_buffer_out(xc, buffer, frames, nr * sizeof(*frames),
-		memory_op(xc, XENMEM_populate_physmap, &arg, sizeof(arg)));
+	return reservation(xc, XENMEM_populate_physmap, arg, frames, frames);
 }
 
 int xc_domain_release(xc_interface *xc, uint32_t domid, unsigned nr, const xen_pfn_t *frames)
 {
 	struct xen_memory_reservation arg = { .nr_extents = nr, .domid = domid };
-	xen_pfn_t *buffer = xc_buffer(xc, frames, nr * sizeof(*frames));
 
-	if (!buffer)
-		return -1;
-	set_xen_guest_handle(arg.extent_start, buffer);
-	return xc_buffer_out(xc, buffer, NULL, 0,
-		memory_op(xc, XENMEM_decrease_reservation, &arg, sizeof(arg)));
+	return reservation(xc, XENMEM_decrease_reservation, arg, frames, NULL);
 }
 
 int xc_domain_claim_pages(xc_interface *xc, uint32_t domid, uint64_t pages)

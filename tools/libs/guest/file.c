@@ -9,7 +9,10 @@
 #include "fdio.h"
 #include "private.h"
 
-G_DEFINE_QUARK(xg - error - quark, xg_error)
+/* The first is a name, not a subtraction. */
+/* clang-format off */
+G_DEFINE_QUARK(xg-error-quark, xg_error)
+/* clang-format on */
 
 void xg_blob_free(struct xg_blob *blob)
 {

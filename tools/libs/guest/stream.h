@@ -125,6 +125,9 @@ bool xg_stream_put(const struct stream *s, uint32_t type, const void *head, size
 bool xg_stream_readv(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
 bool xg_stream_read(const struct stream *s, void *data, size_t len, GError **error);
 
+/** Whether a page holds nothing but zeros. */
+bool xg_is_zero_page(const void *page);
+
 /** Whether @fd is a file that ends where it stands. */
 bool xg_stream_may_skip(int fd);
 
@@ -172,6 +175,9 @@ uint64_t xg_p2m_mfn(const struct stream_p2m *p2m, uint64_t pfn);
 
 /** Level 1 to 4 of a page table, 0 for all else. @type: XEN_DOMCTL_PFINFO_*. */
 unsigned xg_table_level(uint32_t type);
+
+/** Whether pages of @type, XEN_DOMCTL_PFINFO_*, have contents in a stream. */
+bool xg_has_data(uint32_t type);
 
 /** Copies a page table with pfns in place of frames, and without the hypervisor's part. */
 bool xg_table_canonical(const struct stream_p2m *p2m, unsigned level, uint64_t pfn,

@@ -25,19 +25,18 @@ bool xg_stream_may_skip(int fd)
 	       lseek(fd, 0, SEEK_CUR) == st.st_size;
 }
 
-static bool is_zero(const struct iovec *page)
+bool xg_is_zero_page(const void *page)
 {
-	const uint64_t *words = page->iov_base;
+	const uint64_t *words = page;
 
-	return page->iov_len == XC_PAGE_SIZE && !*words &&
-	       !memcmp(words, words + 1, XC_PAGE_SIZE - sizeof(*words));
+	return !*words && !memcmp(words, words + 1, XC_PAGE_SIZE - sizeof(*words));
 }
 
 static unsigned zero_run(const struct iovec *iov, unsigned nr)
 {
 	unsigned run = 0;
 
-	while (run < nr && is_zero(&iov[run]))
+	while (run < nr && iov[run].iov_len == XC_PAGE_SIZE && xg_is_zero_page(iov[run].iov_base))
 		run++;
 	return run;
 }

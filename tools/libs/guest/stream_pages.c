@@ -9,12 +9,6 @@
 
 #include "stream_pages.h"
 
-static bool has_data(uint32_t type)
-{
-	return type != XEN_DOMCTL_PFINFO_BROKEN && type != XEN_DOMCTL_PFINFO_XALLOC &&
-	       type != XEN_DOMCTL_PFINFO_XTAB;
-}
-
 /* A page that was sent, and that the domain has given up since. */
 static bool give_up(struct restorer *r, uint64_t pfn, GError **error)
 {
@@ -94,11 +88,11 @@ static bool check_entries(struct restorer *r, struct page_batch *b, GError **err
 
 		if (pfn >= r->p2m.max_pfn)
 			return xg_stream_bad(error, "page %#lx is beyond its end", pfn);
-		if (has_data(type) && type && !level)
+		if (xg_has_data(type) && type && !level)
 			return xg_stream_bad(
 				error, "page %#lx has unknown type %#x", pfn, type >> 28);
 		b->type[i] = type;
-		b->nr_data += has_data(type);
+		b->nr_data += xg_has_data(type);
 	}
 	return unique(b, error);
 }
@@ -111,7 +105,7 @@ static bool fill(struct restorer *r, struct page_batch *b, uint8_t *pages, GErro
 	for (unsigned i = 0; i < b->nr; i++) {
 		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB)
 			continue;
-		if (has_data(b->type[i]))
+		if (xg_has_data(b->type[i]))
 			b->iov[nr++] = (struct iovec){ pages + slot * XC_PAGE_SIZE, XC_PAGE_SIZE };
 		else
 			memset(pages + slot * XC_PAGE_SIZE, 0, XC_PAGE_SIZE);

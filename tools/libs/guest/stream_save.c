@@ -36,9 +36,7 @@ bool xg_saver_check(struct saver *v, GError **error)
 		return false;
 	if (!xg_saver_look(v, error))
 		return false;
-	if (!(v->info.flags & XEN_DOMINF_shutdown) ||
-		(v->info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) !=
-			SHUTDOWN_suspend)
+	if (xc_shutdown_reason(v->info.flags) != SHUTDOWN_suspend)
 		return unfit(v, "it is not suspended", error);
 	return true;
 }
@@ -148,7 +146,7 @@ static bool sort_out(struct saver *v, struct batch *b, GError **error)
 		if (type == XEN_DOMCTL_PFINFO_XTAB)
 			continue;
 		b->entry[kept++] = (uint64_t)type << 32 | b->pfn[i];
-		if (type == XEN_DOMCTL_PFINFO_BROKEN || type == XEN_DOMCTL_PFINFO_XALLOC)
+		if (!xg_has_data(type))
 			continue;
 		b->data_pfn[b->nr_data] = b->pfn[i];
 		b->data_type[b->nr_data] = type;

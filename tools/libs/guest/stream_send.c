@@ -162,19 +162,6 @@ static uint32_t type_of(const struct batch *b, unsigned i)
 	return b->mfn[i] ? b->type[i] & XEN_DOMCTL_PFINFO_LTAB_MASK : XEN_DOMCTL_PFINFO_XTAB;
 }
 
-static bool has_data(uint32_t type)
-{
-	return type != XEN_DOMCTL_PFINFO_BROKEN && type != XEN_DOMCTL_PFINFO_XALLOC &&
-	       type != XEN_DOMCTL_PFINFO_XTAB;
-}
-
-static bool is_zero(const void *page)
-{
-	const uint64_t *words = page;
-
-	return !words[0] && !memcmp(words, words + 1, XC_PAGE_SIZE - sizeof(*words));
-}
-
 static void put_entry(struct sender *x, unsigned i, uint32_t type, uint32_t as)
 {
 	struct batch *b = x->b;
@@ -190,7 +177,7 @@ static bool put_page(struct sender *x, unsigned i, void *page, GError **error)
 	uint32_t type = type_of(b, i);
 	unsigned level = xg_table_level(type);
 
-	if (!level && is_zero(page)) {
+	if (!level && xg_is_zero_page(page)) {
 		x->stats.zeros++;
 		put_entry(x, i, type, XEN_DOMCTL_PFINFO_XALLOC);
 		return true;
@@ -223,7 +210,7 @@ static bool put_pages(struct sender *x, uint8_t *pages, GError **error)
 		uint32_t type = type_of(b, i);
 		unsigned slot = d;
 
-		if (!has_data(type)) {
+		if (!xg_has_data(type)) {
 			/* A frame that it claims, and does not have, it may get before the end. */
 			if (type != XEN_DOMCTL_PFINFO_XTAB || x->sent[b->pfn[i]] != NEVER)
 				put_entry(x, i, type, type);
@@ -261,7 +248,7 @@ static bool map_pages(struct sender *x, uint8_t **pages, GError **error)
 
 	b->nr_data = 0;
 	for (unsigned i = 0; i < b->nr; i++)
-		if (has_data(type_of(b, i)))
+		if (xg_has_data(type_of(b, i)))
 			b->data_mfn[b->nr_data++] = b->mfn[i];
 	memset(b->refused, 0, b->nr_data * sizeof(*b->refused));
 	*pages = NULL;

@@ -28,6 +28,12 @@ unsigned xg_table_level(uint32_t type)
 	return level <= 4 ? level : 0;
 }
 
+bool xg_has_data(uint32_t type)
+{
+	return type != XEN_DOMCTL_PFINFO_BROKEN && type != XEN_DOMCTL_PFINFO_XALLOC &&
+	       type != XEN_DOMCTL_PFINFO_XTAB;
+}
+
 static bool is_hypervisors(unsigned level, unsigned slot)
 {
 	return level == 4 && slot >= HYPERVISOR_FIRST && slot <= HYPERVISOR_LAST;

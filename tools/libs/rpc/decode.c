@@ -7,8 +7,11 @@
 /* Arrays and structs deeper than this are refused. */
 #define MAX_DEPTH 64
 
-G_DEFINE_QUARK(xenrpc - error - quark, xenrpc_error)
-G_DEFINE_QUARK(xenrpc - fault - quark, xenrpc_fault)
+/* The first is a name, not a subtraction. */
+/* clang-format off */
+G_DEFINE_QUARK(xenrpc-error-quark, xenrpc_error)
+G_DEFINE_QUARK(xenrpc-fault-quark, xenrpc_fault)
+/* clang-format on */
 
 static GVariant *decode_value(xmlNode *node, unsigned int depth, GError **error);
 

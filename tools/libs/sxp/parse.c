@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(sxp - error - quark, sxp_error)
+/* The first is a name, not a subtraction. */
+/* clang-format off */
+G_DEFINE_QUARK(sxp-error-quark, sxp_error)
+/* clang-format on */
 
 /* Where the reader stands. */
 struct reader {
@@ -111,15 +114,14 @@ static GVariant *read_word(struct reader *r, GError **error)
 	return atom_from(r, g_string_new_len(start, r->at - start), error);
 }
 
-static GVariant *read_list(struct reader *r, GError **error)
+/* What follows, up to the end of the text or, with @inside, of the list. */
+static GVariant *read_parts(struct reader *r, bool inside, GError **error)
 {
 	GVariantBuilder builder;
 	GVariant *part;
-	unsigned int start = r->line;
 
-	r->at++;
 	g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
-	while (skip_blanks(r) && *r->at != ')') {
+	while (skip_blanks(r) && !(inside && *r->at == ')')) {
 		part = read_expression(r, error);
 		if (!part) {
 			g_variant_builder_clear(&builder);
@@ -128,13 +130,24 @@ static GVariant *read_list(struct reader *r, GError **error)
 		g_variant_builder_add(&builder, "v", part);
 		g_variant_unref(part);
 	}
+	return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
+static GVariant *read_list(struct reader *r, GError **error)
+{
+	unsigned int start = r->line;
+	g_autoptr(GVariant) list = NULL;
+
+	r->at++;
+	list = read_parts(r, true, error);
+	if (!list)
+		return NULL;
 	if (r->at == r->end) {
-		g_variant_builder_clear(&builder);
 		r->line = start;
 		return fail(r, error, "a list is not closed");
 	}
 	r->at++;
-	return g_variant_ref_sink(g_variant_builder_end(&builder));
+	return g_steal_pointer(&list);
 }
 
 /* The reader stands on a character that is no blank. */
@@ -187,18 +200,6 @@ GVariant *sxp_parse(const char *text, gssize length, GError **error)
 GVariant *sxp_parse_all(const char *text, gssize length, GError **error)
 {
 	struct reader r = reader_of(text, length);
-	GVariantBuilder builder;
-	GVariant *part;
 
-	g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
-	while (skip_blanks(&r)) {
-		part = read_expression(&r, error);
-		if (!part) {
-			g_variant_builder_clear(&builder);
-			return NULL;
-		}
-		g_variant_builder_add(&builder, "v", part);
-		g_variant_unref(part);
-	}
-	return g_variant_ref_sink(g_variant_builder_end(&builder));
+	return read_parts(&r, false, error);
 }

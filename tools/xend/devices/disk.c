@@ -149,6 +149,14 @@ bool disk_parse(struct device *device, struct disk *disk, GError **error)
 	return parse_dev(device, disk, error) && parse_mode(device, disk, error);
 }
 
+char *disk_file(GVariant *config)
+{
+	g_autofree char *uname = sxp_child_text(config, "uname");
+	bool file = uname && (g_str_has_prefix(uname, "file:") || g_str_has_prefix(uname, "tap"));
+
+	return file ? g_strdup(strchr(uname, '/')) : NULL;
+}
+
 void disk_nodes(struct device *device, const struct disk *disk, struct store_batch *batch,
 	const char *front, const char *back)
 {

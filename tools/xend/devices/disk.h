@@ -25,6 +25,9 @@ void disk_clear(struct disk *disk);
 typedef struct disk disk_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(disk_t, disk_clear)
 
+/* The file of a disk that has this configuration, to be freed; NULL if it is kept in no file. */
+char *disk_file(GVariant *config);
+
 /* Nodes that all back ends of disks have. */
 void disk_nodes(struct device *device, const struct disk *disk, struct store_batch *batch,
 	const char *front, const char *back);
