@@ -284,6 +284,25 @@ static GPtrArray *chosen_ids(int argc, char **argv)
 	return g_steal_pointer(&ids);
 }
 
+/* Whether a domain has ended and what is left of it may be kept. One that xend did not make has no
+ * actions, and stays. */
+static bool is_kept(GVariant *domain)
+{
+	static const char *const actions[] = { "on_poweroff", "on_reboot", "on_crash" };
+	g_autofree char *state = field_text(domain, "state", "");
+	bool crashed = strlen(state) > 4 && state[4] == 'c';
+
+	if (strlen(state) <= 4 || (state[3] != 's' && !crashed))
+		return false;
+	for (guint i = crashed ? 2 : 0; i < (crashed ? 3 : 2); i++) {
+		g_autofree char *action = field_text(domain, actions[i], "preserve");
+
+		if (!strcmp(action, "preserve") || !strcmp(action, "rename-restart"))
+			return true;
+	}
+	return false;
+}
+
 /* Waits until the domains have gone, or stay shut down because their configuration keeps them. */
 static int wait_until_gone(GPtrArray *ids)
 {
@@ -293,12 +312,11 @@ static int wait_until_gone(GPtrArray *ids)
 			const char *id = ids->pdata[i];
 			g_autoptr(GVariant) domain =
 				xm_try("xend.domain", g_variant_new("(s)", id), &error);
-			g_autofree char *state = domain ? field_text(domain, "state", "") : NULL;
 
 			if (!domain &&
 				!g_error_matches(error, XENRPC_FAULT, XENRPC_FAULT_INVALID_DOMAIN))
 				return xm_report(error);
-			if (domain && strlen(state) > 4 && state[3] != 's' && state[4] != 'c') {
+			if (domain && !is_kept(domain)) {
 				i++;
 				continue;
 			}
