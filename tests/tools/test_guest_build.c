@@ -18,6 +18,7 @@
 
 #include "guest_images.h"
 #include "private.h"
+#include "suite.h"
 
 #define FRAMES 65536 /* of the machine */
 #define DOMID  7
@@ -578,10 +579,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("guest_build");
 	TCase *tc = tcase_create("domains");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, test_linux, 0, 2);
@@ -589,9 +587,5 @@ int main(void)
 	tcase_add_test(tc, test_bad_configs);
 	tcase_add_test(tc, test_refusals);
 	tcase_add_test(tc, test_cancel);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("guest_build", tc);
 }

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "test_stream_machine.h"
 
 /* ---- Comparing ---- */
@@ -906,10 +907,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("stream");
 	TCase *tc = tcase_create("domains");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 240);
 	tcase_add_loop_test(tc, test_round_trip, 0, G_N_ELEMENTS(shapes));
@@ -928,9 +926,5 @@ int main(void)
 	tcase_add_test(tc, test_cancel);
 	tcase_add_loop_test(tc, test_send, 0, 70);
 	tcase_add_test(tc, test_send_fails);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("stream", tc);
 }
