@@ -1,4 +1,5 @@
-/* Running a test program: one suite with one case, by Check, which prints a line that the scripts count. */
+/* Running a test program: one suite with one case, by Check, which prints a line that the scripts
+ * count. */
 #ifndef TESTS_SUITE_H
 #define TESTS_SUITE_H
 

@@ -1,7 +1,7 @@
 /*
- * What the machines of the tests of libxenguest have in common: memory that is a file, mapped frame by
- * frame, event channels that are numbers, and operations that fail when a test says so. In place of
- * libxenctrl and libxenforeignmemory; included by each test once.
+ * What the machines of the tests of libxenguest have in common: memory that is a file, mapped frame
+ * by frame, event channels that are numbers, and operations that fail when a test says so. In place
+ * of libxenctrl and libxenforeignmemory; included by each test once.
  */
 #ifndef FAKE_RAM_H
 #define FAKE_RAM_H
