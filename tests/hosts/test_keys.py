@@ -129,8 +129,9 @@ def test_domain_dump_names_every_vcpu(dom0, keys):
 
 
 def test_flood_of_input(dom0):
-    """16 KiB typed without a pause may lose characters, but nothing stops."""
-    dom0.type("cat >/dev/null\r")
+    """16 KiB typed without a pause may lose characters, but nothing stops. The reader takes ^C as a character: Linux
+    never reads again from a terminal whose full buffer a signal has flushed, on whatever hypervisor."""
+    dom0.type("stty -isig -icanon; sed -n /END/q; stty sane\r")
     terminal = dom0.child.child_fd
     for _ in range(256):
         # The emulator takes no more than the serial port does, so what is echoed must be read in between.
@@ -141,13 +142,13 @@ def test_flood_of_input(dom0):
         if readable:
             dom0.child.read_nonblocking(65536, 0)
     for _ in range(30):
-        dom0.type("\x03")
+        dom0.type("\rEND\r")
         try:
             dom0.expect("dom0# ", 2)
             break
         except HostError:
             continue
-    assert dom0.check("echo alive", 60) == "alive"
+    assert dom0.check("echo alive", 60).split("\n")[-1] == "alive"
 
 
 def test_reboot_key(dom0):
