@@ -1,6 +1,5 @@
 """Fixtures of the whole-host tests."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import host as host_module  # noqa: E402
+from dom0 import Dom0  # noqa: E402
 
 
 def pytest_configure(config):
@@ -16,20 +16,31 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "full: boots a whole Debian, which takes root and minutes")
 
 
-@pytest.fixture
-def boot(request):
-    """Function that starts a host for this test; every host started is ended with the test."""
+def starter(request, kind):
+    """Function that starts hosts of a kind for this test; every host started is ended with the test."""
     hosts = []
     request.node.hosts = hosts
 
     def start(**settings):
         name = request.node.name + (".%d" % len(hosts) if hosts else "")
-        hosts.append(host_module.Host(name, **settings))
+        hosts.append(kind(name, **settings))
         return hosts[-1]
 
     yield start
     for started in hosts:
         started.close()
+
+
+@pytest.fixture
+def boot(request):
+    """Function that starts a host for this test."""
+    yield from starter(request, host_module.Host)
+
+
+@pytest.fixture
+def boot_dom0(request):
+    """Function that starts a host with our control stack for this test."""
+    yield from starter(request, Dom0)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +53,53 @@ def dom0(request):
         yield started
 
 
+# The host of the fixture below, while there is one.
+SHARED_DOM0 = []
+
+
+def end_shared_dom0():
+    """Ends the host that modules share, if it is on."""
+    while SHARED_DOM0:
+        SHARED_DOM0.pop().close()
+
+
+def has_no_guests(started):
+    """Whether a host answers and runs dom0 alone."""
+    try:
+        return set(started.domains()) == {"Domain-0"}
+    except host_module.HostError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def host(request):
+    """A host with our control stack and a bridge, which modules share that run one after the other. Each must leave it as
+    it was; when one has left guests or worse, the next has a new host."""
+    if SHARED_DOM0 and not has_no_guests(SHARED_DOM0[0]):
+        end_shared_dom0()
+    if not SHARED_DOM0:
+        SHARED_DOM0.append(Dom0(request.module.__name__, limit=6000))
+        request.module.shared_host = SHARED_DOM0[0]
+        SHARED_DOM0[0].wait_ready()
+        SHARED_DOM0[0].add_bridge()
+    request.module.shared_host = SHARED_DOM0[0]
+    SHARED_DOM0[0].remember()
+    return SHARED_DOM0[0]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """The shared host ends with the last test in a row that uses it."""
+    yield
+    if "host" in item.fixturenames and (nextitem is None or "host" not in nextitem.fixturenames):
+        end_shared_dom0()
+
+
+def pytest_sessionfinish():
+    """Also after an interrupt."""
+    end_shared_dom0()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows the end of the consoles of its hosts."""
@@ -50,7 +108,7 @@ def pytest_runtest_makereport(item, call):
     if not report.failed:
         return
     hosts = list(getattr(item, "hosts", []))
-    if "dom0" in item.fixturenames and hasattr(item.module, "shared_host"):
+    if {"dom0", "host"} & set(item.fixturenames) and hasattr(item.module, "shared_host"):
         hosts.append(item.module.shared_host)
     for started in hosts:
         report.sections.append(("console of %s" % started.name, started.tail()))

@@ -18,6 +18,7 @@ class Dom0(host_module.Host):
     def __init__(self, name, image_options=(), files=(), placed=(), stack="xenith", qemu=(), kernel="", mem=2048,
                  cpus=2, limit=1500, xen="dom0_mem=768M", **settings):
         self._tool = "xl" if stack == "debian" else "xm"
+        self._before = None
         self._tools = host_module.BUILD / ("tools-%s.tar" % re.sub(r"\W+", "_", name))
         places = [part for file, path in placed for part in ("-s", "%s=%s" % (file, path))]
         host_module._script("make-tools-disk", *places, "-o", self._tools, *files)
@@ -82,12 +83,52 @@ class Dom0(host_module.Host):
             "devices": self.check("ls /sys/bus/xen-backend/devices"),
         }
 
+    def add_bridge(self, number=1):
+        """A bridge xenbr0 for guests' interfaces, on which dom0 is 10.9.0.number."""
+        self.check("ip link add xenbr0 type bridge && ip link set xenbr0 up && ip addr add 10.9.0.%d/24 dev xenbr0" % number)
+
+    def remember(self):
+        """Takes down what this host has without guests, for frees_all()."""
+        self._before = self.leftovers(), int(self.info("free_memory"))
+
+    def frees_all(self, timeout=60, slack=None):
+        """Waits until nothing of any guest is left since remember(), and the same memory is free again; with slack, at
+        least that but for slack MiB."""
+        left, free = self._before
+
+        def is_free():
+            now = int(self.info("free_memory"))
+            return now == free if slack is None else now >= free - slack
+
+        self.wait_until("only dom0 runs", lambda: set(self.domains()) == {"Domain-0"}, timeout)
+        self.wait_until("nothing is left", lambda: self.leftovers() == left, timeout)
+        self.wait_until("all memory is free", is_free, timeout)
+
+    def refuses(self, command, text, timeout=180):
+        """A command must fail and say why in its last line."""
+        status, output = self.run(command + " </dev/null", timeout)
+        if not status or text not in output.splitlines()[-1]:
+            raise HostError("%r ended with %d: %s" % (command, status, output))
+
     # Guests
 
     def create(self, name, *variables, config="/root/pv.cfg", timeout=180):
         """Starts a guest; variables are NAME=VALUE words of xm create."""
         words = " ".join("'%s'" % word for word in ("name=" + name, *variables))
         self.check("xm create -q %s %s </dev/null" % (config, words), timeout)
+
+    def destroy(self, name):
+        """Ends a guest, the last that there is, and waits until nothing is left of it."""
+        self.check("xm destroy " + name, 60)
+        self.frees_all()
+
+    def save(self, name, options=""):
+        """Saves a guest to /root/saved."""
+        self.check("xm save %s %s /root/saved </dev/null" % (options, name), 180)
+
+    def restore(self):
+        """Brings back the guest that save() saved."""
+        self.check("xm restore /root/saved </dev/null", 180)
 
     def wait_guest(self, name, timeout=180, times=1):
         """Waits until a guest has come up so many times; (CPUs, KiB) as it counts them, the last time."""

@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-from dom0 import Dom0
 from host import COMPLAINTS, PROMPT, TOP, debian
 
 pytestmark = pytest.mark.full
@@ -25,22 +24,16 @@ def idle_guest():
     return IDLE
 
 
-def start(request, **settings):
-    """A dom0 with the idle kernel in /root."""
-    host = Dom0(request.node.name, files=[IDLE], **settings)
-    request.node.hosts = [host]
-    request.addfinalizer(host.close)
-    host.wait_ready()
-    host.before_guests = host.leftovers()
-    host.free_before = int(host.info("free_memory"))
-    return host
+@pytest.fixture(name="start")
+def starter(boot_dom0):
+    """Function that boots a dom0 with the idle kernel in /root."""
+    def start(**settings):
+        host = boot_dom0(files=[IDLE], **settings)
+        host.wait_ready()
+        host.remember()
+        return host
 
-
-def frees_all(host, slack=0):
-    """Nothing of any guest is left, and its memory is free again."""
-    host.wait_until("only dom0 runs", lambda: set(host.domains()) == {"Domain-0"}, 120)
-    host.wait_until("nothing is left", lambda: host.leftovers() == host.before_guests, 120)
-    host.wait_until("all memory is free", lambda: int(host.info("free_memory")) >= host.free_before - slack, 120)
+    return start
 
 
 def resident(host, program):
@@ -49,9 +42,9 @@ def resident(host, program):
 
 
 @pytest.mark.timeout(4 * 3600)
-def test_twenty_guests_fifty_times(request):
+def test_twenty_guests_fifty_times(start):
     """A thousand domains, twenty at a time, started side by side: no memory, node, device or descriptor is lost."""
-    host = start(request, limit=4 * 3600 - 60, mem=3072)
+    host = start(limit=4 * 3600 - 60, mem=3072)
     # In a shell of their own, which says nothing of its jobs.
     create = ("(for i in $(seq 20); do truncate -s 1M /root/d$i; (xm create -q /dev/null name=g$i kernel=/root/idle.elf "
               "memory=16 disk=file:/root/d$i,xvda,w </dev/null || echo not made: $i) & done; wait) 2>&1")
@@ -61,7 +54,7 @@ def test_twenty_guests_fifty_times(request):
         assert host.check(create, 600) == "", turn
         assert len(host.domains()) == 21
         assert host.check(destroy, 300) == "", turn
-        frees_all(host, slack=1)
+        host.frees_all(120, slack=1)
         descriptors = host.check("for p in xend xenstored xenconsoled; do ls /proc/$(pidof $p)/fd | wc -l; done")
         sizes.append((resident(host, "xend"), resident(host, "xenstored"), descriptors))
     # The first turns fill caches.
@@ -70,9 +63,9 @@ def test_twenty_guests_fifty_times(request):
 
 
 @pytest.mark.timeout(4 * 3600)
-def test_xend_killed_two_hundred_times(request):
+def test_xend_killed_two_hundred_times(start):
     """xend dies at any point of creating and destroying; the next one cleans up or goes on."""
-    host = start(request, limit=4 * 3600 - 60)
+    host = start(limit=4 * 3600 - 60)
     host.check("truncate -s 1M /root/disk")
     chance = random.Random(1)
     for turn in range(200):
@@ -85,13 +78,13 @@ def test_xend_killed_two_hundred_times(request):
             # Whatever is listed can be used.
             host.check("xm pause v && xm unpause v && xm destroy v", 60)
         host.run("kill $(pidof xm)")
-        frees_all(host, slack=1)
+        host.frees_all(120, slack=1)
 
 
 @pytest.mark.timeout(3600)
-def test_power_cut_of_store(request):
+def test_power_cut_of_store(start):
     """xenstored, killed and started again, still knows what the guest and its backends agreed on."""
-    host = start(request, limit=3500)
+    host = start(limit=3500)
     host.check("truncate -s 16M /root/disk")
     host.create("g", "disk=file:/root/disk,xvda,w")
     host.wait_guest("g")
@@ -101,7 +94,7 @@ def test_power_cut_of_store(request):
     host.check("xend restart", 60)
     host.check_guest("g", "dd if=/dev/xvda of=/dev/null bs=64k", 120)
     host.check("xm shutdown -w g", 180)
-    frees_all(host)
+    host.frees_all(120, slack=0)
 
 
 # Debian as a guest
@@ -196,15 +189,15 @@ def check_transfers(host, name, small):
 @pytest.mark.skipif(os.geteuid() != 0, reason="the disk takes root to build")
 @pytest.mark.timeout(5400)
 @pytest.mark.parametrize("kind, cpus", CASES, ids=["%s-%dcpu" % case for case in CASES])
-def test_debian_guest(request, tmp_path, kind, cpus):
+def test_debian_guest(start, tmp_path, kind, cpus):
     """Debian starts from its own disk's boot menu, reads and writes it, and the data are there after a reboot."""
     image = debian("guest") / "disk.img"
     disk_format, prepare, disk = KINDS[kind]
     scratch = make_scratch(tmp_path, image, disk_format)
     drive = "file=%s,format=raw,if=virtio,cache=unsafe,snapshot=on"
-    host = start(request, limit=5300, mem=3072, image_options=["-q", "-p", "grub-common"],
+    host = start(limit=5300, mem=3072, image_options=["-q", "-p", "grub-common"],
                  qemu=["-drive", drive % image, "-drive", drive % scratch])
-    host.check("ip link add xenbr0 type bridge && ip link set xenbr0 up && ip addr add 10.9.0.1/24 dev xenbr0")
+    host.add_bridge()
     host.check(prepare, 1800)
     host.check("xm create -q /dev/null name=deb memory=512 vcpus=%d bootloader=pygrub disk=%s,xvda,w vif=bridge=xenbr0 "
                "</dev/null" % (cpus, disk), 600)
@@ -231,4 +224,4 @@ def test_debian_guest(request, tmp_path, kind, cpus):
     host.check_guest("deb", "(sleep 2; poweroff) & true")
     host.wait_until("the guest has ended", lambda: "deb" not in host.domains(), 300)
     host.check("umount /mnt 2>/dev/null; vgchange -q -an 2>/dev/null; true", 60)
-    frees_all(host)
+    host.frees_all(120, slack=0)

@@ -4,7 +4,6 @@ import re
 import time
 
 import pytest
-from dom0 import Dom0
 from host import HostError
 
 pytestmark = [pytest.mark.quick, pytest.mark.timeout(900)]
@@ -13,23 +12,10 @@ NAME = "t1"
 
 
 @pytest.fixture(scope="module", name="host")
-def shared_host(request):
-    """A dom0 with a bridge, and what it has before there is a guest."""
-    with Dom0("test_guests_life") as started:
-        request.module.shared_host = started
-        started.wait_ready()
-        started.check("ip link add xenbr0 type bridge && ip link set xenbr0 up && ip addr add 10.9.0.1/24 dev xenbr0")
-        started.check("truncate -s 16M /root/disk1 && truncate -s 8M /root/disk2")
-        started.before_guests = started.leftovers()
-        started.free_before = int(started.info("free_memory"))
-        yield started
-
-
-def frees_all(host, timeout=60):
-    """Nothing of any guest is left, and its memory is free again."""
-    host.wait_until("only dom0 runs", lambda: set(host.domains()) == {"Domain-0"}, timeout)
-    host.wait_until("nothing is left", lambda: host.leftovers() == host.before_guests, timeout)
-    host.wait_until("all memory is free", lambda: int(host.info("free_memory")) == host.free_before, timeout)
+def host_with_disks(host):
+    """A dom0 with a bridge and two files for disks."""
+    host.check("truncate -s 16M /root/disk1 && truncate -s 8M /root/disk2")
+    return host
 
 
 def test_stack(host):
@@ -195,14 +181,14 @@ def test_shutdown(host):
     """The guest ends by itself when asked, and nothing of it is left."""
     output = host.check("xm shutdown -w %s 2>/dev/null" % NAME, 120)
     assert "terminated" in output
-    frees_all(host)
+    host.frees_all()
 
 
 def test_destroy(host):
     """A guest in the middle of its start is gone at once, with all that it had."""
     host.create(NAME, "vcpus=2", "disk=file:/root/disk1,xvda,w", "vif=bridge=xenbr0")
     host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.frees_all()
 
 
 def test_errors(host):
@@ -217,7 +203,7 @@ def test_errors(host):
         status, output = host.run(command + " </dev/null", 180)
         assert status != 0, command
         assert text in output.splitlines()[-1], output
-    frees_all(host)
+    host.frees_all()
 
 
 def test_xend_killed(host):
@@ -248,4 +234,4 @@ def test_crash(host):
     start = time.monotonic()
     host.check("xm destroy " + "t2", 60)
     assert time.monotonic() - start < 60
-    frees_all(host)
+    host.frees_all()

@@ -4,7 +4,6 @@ import re
 import time
 
 import pytest
-from dom0 import Dom0
 
 NAME = "s1"
 NETWORK = ("vif=bridge=xenbr0,mac=00:16:3e:00:00:01", "ip=10.9.0.2", "netmask=255.255.255.0")
@@ -13,16 +12,11 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module", name="host")
-def shared_host(request):
-    """A dom0 with a bridge and a disk, and what it has before there is a guest."""
-    with Dom0("test_guests_save", mem=1536, files=[], limit=3000) as started:
-        request.module.shared_host = started
-        started.wait_ready()
-        started.check("ip link add xenbr0 type bridge && ip link set xenbr0 up && ip addr add 10.9.0.1/24 dev xenbr0")
-        started.check("truncate -s 16M /root/disk && mkdir /mnt/small && mount -t tmpfs -o size=8M tmpfs /mnt/small")
-        started.before_guests = started.leftovers()
-        started.free_before = int(started.info("free_memory"))
-        yield started
+def host_with_disk(host):
+    """A dom0 with a bridge, a file for a disk, and a file system with no room."""
+    host.check("truncate -s 16M /root/disk && mkdir /mnt/small && mount -t tmpfs -o size=8M tmpfs /mnt/small")
+    yield host
+    host.check("umount /mnt/small && rmdir /mnt/small")
 
 
 @pytest.fixture(autouse=True)
@@ -30,13 +24,6 @@ def tidy(host):
     """A test that fails leaves no guest to the next one."""
     yield
     host.run("xm list %s >/dev/null 2>&1 && { xm destroy %s; xm delete %s; }" % (NAME, NAME, NAME), 120)
-
-
-def frees_all(host):
-    """Nothing of any guest is left, and its memory is free again."""
-    host.wait_until("only dom0 runs", lambda: set(host.domains()) == {"Domain-0"})
-    host.wait_until("nothing is left", lambda: host.leftovers() == host.before_guests)
-    host.wait_until("all memory is free", lambda: int(host.info("free_memory")) == host.free_before)
 
 
 def start(host, vcpus=2):
@@ -49,13 +36,6 @@ def start(host, vcpus=2):
 
 def checksum(host):
     return host.check_guest(NAME, "echo 3 >/proc/sys/vm/drop_caches; sha256sum /dev/xvda", 120).split()[0]
-
-
-def refused(host, command, text, timeout=180):
-    """A command fails and says why in one line."""
-    status, output = host.run(command + " </dev/null", timeout)
-    assert status != 0, command
-    assert text in output.splitlines()[-1], output
 
 
 def alive(host, vcpus, sum_before):
@@ -77,21 +57,20 @@ def test_save_and_restore(host, vcpus):
     before = start(host, vcpus)
     domid = host.domains()[NAME][0]
     uuid = re.search(r"\(uuid (.*)\)", host.check("xm list -l " + NAME)).group(1)
-    host.check("xm save %s /root/saved </dev/null" % NAME, 180)
-    frees_all(host)
+    host.save(NAME)
+    host.frees_all()
     host.check("sleep 3")
-    host.check("xm restore /root/saved </dev/null", 180)
+    host.restore()
     assert host.domains()[NAME][0] > domid
     assert uuid == re.search(r"\(uuid (.*)\)", host.check("xm list -l " + NAME)).group(1)
     alive(host, vcpus, before)
-    refused(host, "xm restore /root/saved", "is running")
-    host.check("xm save -c %s /root/saved </dev/null" % NAME, 180)
+    host.refuses("xm restore /root/saved", "is running")
+    host.save(NAME, "-c")
     domid = host.domains()[NAME][0]
     alive(host, vcpus, before)
     assert host.domains()[NAME][0] == domid
     host.check_guest(NAME, "dd if=/dev/urandom of=/dev/xvda bs=64k count=20 && sync", 60)
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.destroy(NAME)
     host.check("rm /root/saved")
 
 
@@ -99,31 +78,29 @@ def test_save_and_restore(host, vcpus):
 def test_failures(host):
     """A guest that cannot be saved goes on; one that cannot be restored stays in its file. Nothing else is left."""
     before = start(host, 1)
-    refused(host, "xm save %s /mnt/small/saved" % NAME, "No space left on device")
-    refused(host, "xm save %s /nowhere/saved" % NAME, "/nowhere/saved")
+    host.refuses("xm save %s /mnt/small/saved" % NAME, "No space left on device")
+    host.refuses("xm save %s /nowhere/saved" % NAME, "/nowhere/saved")
     assert host.check("ls /mnt/small") == ""
     alive(host, 1, before)
     host.check("xm pause " + NAME)
-    refused(host, "xm save %s /root/saved" % NAME, "paused")
+    host.refuses("xm save %s /root/saved" % NAME, "paused")
     host.check("xm unpause " + NAME)
-    host.check("xm save %s /root/saved </dev/null" % NAME, 180)
+    host.save(NAME)
     host.check("mv /root/disk /root/disk.away")
-    refused(host, "xm restore /root/saved", "/root/disk")
-    frees_all(host)
+    host.refuses("xm restore /root/saved", "/root/disk")
+    host.frees_all()
     host.check("mv /root/disk.away /root/disk")
     size = int(host.check("stat -c %s /root/saved"))
     for length in (20, 60, 3000, size // 2, size - 1):
         host.check("cp --sparse=always /root/saved /root/part && truncate -s %d /root/part" % length, 60)
-        refused(host, "xm restore /root/part", "cut off")
-    frees_all(host)
+        host.refuses("xm restore /root/part", "cut off")
+    host.frees_all()
     host.create(NAME, "disk=file:/root/disk,xvda,w")
-    refused(host, "xm restore /root/saved", NAME)
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
-    host.check("xm restore /root/saved </dev/null", 180)
+    host.refuses("xm restore /root/saved", NAME)
+    host.destroy(NAME)
+    host.restore()
     alive(host, 1, before)
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.destroy(NAME)
     host.check("rm /root/saved /root/part")
 
 
@@ -140,8 +117,7 @@ def test_xend_killed(host):
     assert host.run("ls /root/saved*")[0] != 0
     assert host.domains()[NAME][0] == domid
     alive(host, 2, before)
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.destroy(NAME)
 
 
 @full
@@ -150,12 +126,11 @@ def test_does_not_suspend(host):
     host.create(NAME, "extra=console=hvc0 quiet initcall_blacklist=__setup_shutdown_event")
     host.wait_guest(NAME)
     begin = time.monotonic()
-    refused(host, "xm save %s /root/saved" % NAME, "did not suspend within 60 seconds")
+    host.refuses("xm save %s /root/saved" % NAME, "did not suspend within 60 seconds")
     assert 55 < time.monotonic() - begin < 120
     assert host.check_guest(NAME, "echo here") == "here"
     assert host.run("ls /root/saved*")[0] != 0
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.destroy(NAME)
 
 
 @full
@@ -165,18 +140,17 @@ def test_under_load(host):
     host.check_guest(NAME, "(i=0; while [ ! -e /tmp/stop ]; do i=$((i + 1)); printf '%-511s\\n' $i | dd of=/dev/xvda bs=512 seek=$((i % 2000)) "
                            "conv=notrunc,fsync 2>/dev/null; echo $i >/tmp/next; mv /tmp/next /tmp/last; done) & sleep 3")
     for _ in range(2):
-        host.check("xm save %s /root/saved </dev/null" % NAME, 180)
-        host.check("xm restore /root/saved </dev/null", 180)
+        host.save(NAME)
+        host.restore()
         first = int(host.check_guest(NAME, "cat /tmp/last"))
         last = int(host.check_guest(NAME, "sleep 5; cat /tmp/last"))
         assert last > first
-        host.check("xm save -c %s /root/saved </dev/null" % NAME, 180)
+        host.save(NAME, "-c")
     host.check_guest(NAME, "touch /tmp/stop; sleep 5")
     last = int(host.check_guest(NAME, "cat /tmp/last"))
     host.check_guest(NAME, "for i in $(seq %d %d); do [ \"$(dd if=/dev/xvda bs=512 skip=$((i %% 2000)) count=1 2>/dev/null | tr -d ' \\n')\" "
                            "= $i ] || exit 1; done" % (max(1, last - 300), last), 300)
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.destroy(NAME)
 
 
 @full
@@ -187,8 +161,8 @@ def test_fewer(host):
     host.wait_until("100 MiB", lambda: host.domains()[NAME][1] == 100)
     host.check("xm vcpu-set %s 1" % NAME)
     host.wait_until("one processor", lambda: host.check_guest(NAME, "nproc") == "1")
-    host.check("xm save %s /root/saved </dev/null" % NAME, 180)
-    host.check("xm restore /root/saved </dev/null", 180)
+    host.save(NAME)
+    host.restore()
     alive(host, 1, before)
     assert host.domains()[NAME][1] == 100
     host.check("xm vcpu-set %s 2" % NAME)
@@ -196,8 +170,7 @@ def test_fewer(host):
     host.check("xm mem-set %s 128" % NAME)
     host.wait_until("128 MiB", lambda: host.domains()[NAME][1] == 128)
     alive(host, 2, before)
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.destroy(NAME)
 
 
 @full
@@ -210,12 +183,12 @@ def test_managed(host):
     host.check_guest(NAME, "echo here >/tmp/mark")
     host.check("xm suspend %s </dev/null" % NAME, 180)
     assert host.check("xm list --state=suspended | awk 'NR > 1 { print $1 }'") == NAME
-    refused(host, "xm start " + NAME, "suspended")
+    host.refuses("xm start " + NAME, "suspended")
     host.check("kill -9 $(cat /run/xend.pid); /etc/init.d/xend start </dev/null", 120)
     host.check("xm resume %s </dev/null" % NAME, 180)
     assert host.check_guest(NAME, "cat /tmp/mark") == "here"
     host.check("xm destroy %s && xm delete %s" % (NAME, NAME), 60)
-    frees_all(host)
+    host.frees_all()
 
 
 @full
@@ -224,13 +197,12 @@ def test_xendomains(host):
     before = start(host, 2)
     host.check("printf 'XENDOMAINS_SAVE=/root/save\\nXENDOMAINS_RESTORE=true\\n' >>/etc/default/xendomains")
     host.check("/etc/init.d/xendomains stop </dev/null", 180)
-    frees_all(host)
+    host.frees_all()
     assert host.check("ls /root/save") == NAME
     host.check("/etc/init.d/xendomains start </dev/null", 180)
     assert host.run("ls /root/save/" + NAME)[0] != 0
     alive(host, 2, before)
-    host.check("xm destroy " + NAME, 60)
-    frees_all(host)
+    host.destroy(NAME)
 
 
 @full
@@ -248,6 +220,6 @@ def test_dump_core(host):
     host.check("rm /root/core")
     host.check_guest(NAME, "echo 1 >/proc/sys/kernel/sysrq")
     host.check("xm sysrq %s c" % NAME)
-    frees_all(host)
+    host.frees_all()
     assert int(host.check("grep -c -a 'sysrq triggered crash' /var/xen/dump/%s/*-%s.*.core" % (NAME, NAME), 60)) > 0
     host.check("rm -r /var/xen/dump/" + NAME)

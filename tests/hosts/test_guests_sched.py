@@ -7,7 +7,6 @@ import re
 import subprocess
 
 import pytest
-from dom0 import Dom0
 from host import TOP
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(2400)]
@@ -17,14 +16,12 @@ SECONDS = 10
 
 
 @pytest.fixture(name="start")
-def starter(request):
+def starter(boot_dom0):
     """Function that boots a dom0 on CPU 0 with a scheduler; CPU 1 is the guests'."""
     def start(scheduler):
         subprocess.run(["make", "-s", "-C", TOP / "tests/guests"], check=True)
-        host = Dom0(request.node.name, files=[BUSY], limit=2300, xen="dom0_mem=768M dom0_max_vcpus=1 dom0_vcpus_pin "
-                    "sched=" + scheduler, qemu=["-icount", "shift=3,sleep=off"])
-        request.node.hosts = [host]
-        request.addfinalizer(host.close)
+        host = boot_dom0(files=[BUSY], limit=2300, qemu=["-icount", "shift=3,sleep=off"],
+                         xen="dom0_mem=768M dom0_max_vcpus=1 dom0_vcpus_pin sched=" + scheduler)
         host.wait_ready(900)
         assert host.info("xen_scheduler") == scheduler
         return host

@@ -20,7 +20,7 @@ def free_port():
 
 def prepare(host, number):
     """The network between the hosts is a port of the guests' bridge."""
-    host.check("ip link add xenbr0 type bridge && ip link set xenbr0 up && ip addr add 10.9.0.%d/24 dev xenbr0" % number)
+    host.add_bridge(number)
     host.check("for i in /sys/class/net/*; do [ -e $i/device ] && ip link set ${i##*/} master xenbr0 up; done; :")
     host.check("echo \"%s\" >/etc/xen/xend-config.sxp" % OPTIONS)
     host.check("xend restart", 120)

@@ -10,7 +10,10 @@ from programs import ROOT, FakeXend
 
 
 def pytest_sessionstart(session):
-    """The programs under test: as they are, and with sanitizers. Before the time limits of tests begin."""
+    """The programs under test: as they are, and with sanitizers. Before the time limits of tests begin, and once, before
+    the processes that share the tests (-n) start."""
+    if hasattr(session.config, "workerinput"):
+        return
     make = ["make", "-s", "-j%d" % os.cpu_count()]
     subprocess.run([*make, "-C", ROOT / "tools", "all", f"ROOT={ROOT}"], check=True, stdout=subprocess.DEVNULL)
     for folder in "xenstored", "xend":

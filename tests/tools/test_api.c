@@ -7,6 +7,7 @@
 #include <check.h>
 #include <stddef.h>
 
+#include "suite.h"
 #include "xencall.h"
 #include "xenevtchn.h"
 #include "xenforeignmemory.h"
@@ -44,15 +45,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("api");
 	TCase *tc = tcase_create("headers");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, test_copy_segment);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("api", tc);
 }

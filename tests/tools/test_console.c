@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "xenconsoled.h"
 
 struct options options;
@@ -352,10 +353,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("console");
 	TCase *tc = tcase_create("console");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, test_history, 0, 5);
@@ -367,9 +365,5 @@ int main(void)
 	tcase_add_test(tc, test_slow_viewer);
 	tcase_add_test(tc, test_typing);
 	tcase_add_test(tc, test_closing);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("console", tc);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "private.h"
+#include "suite.h"
 
 /* ---- Hypercalls ---- */
 
@@ -374,10 +375,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ctrl");
 	TCase *tc = tcase_create("calls");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, test_domains);
 	tcase_add_test(tc, test_list);
@@ -387,9 +385,5 @@ int main(void)
 	tcase_add_test(tc, test_memory);
 	tcase_add_test(tc, test_ports_and_grants);
 	tcase_add_test(tc, test_version);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("ctrl", tc);
 }

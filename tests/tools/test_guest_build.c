@@ -13,11 +13,12 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "fake_ram.h"
 #include "guest_images.h"
 #include "private.h"
+#include "suite.h"
 
 #define FRAMES 65536 /* of the machine */
 #define DOMID  7
@@ -27,37 +28,20 @@
 /* ---- The machine ---- */
 
 static struct {
-	int fd;
-	uint8_t *ram;
 	unsigned next;       /* frame to give out */
 	unsigned free;       /* frames left */
 	unsigned large_left; /* extents of 2 MiB left */
-	unsigned mapped;     /* pages mapped by the builder */
 	uint64_t claimed, pinned, max_kb, map_bytes;
-	unsigned vcpus, ports;
-	xen_pfn_t grants[2];
+	unsigned vcpus;
 	bool has_context;
 	vcpu_guest_context_t context;
 	xen_pfn_t m2p[FRAMES];
-	const char *refuse; /* the operation that fails, with EPERM */
 } machine;
-
-static bool refuses(const char *operation)
-{
-	if (!machine.refuse || strcmp(machine.refuse, operation))
-		return false;
-	errno = EPERM;
-	return true;
-}
 
 static void start_machine(void)
 {
 	memset(&machine, 0, sizeof(machine));
-	machine.fd = memfd_create("ram", 0);
-	ck_assert_int_eq(ftruncate(machine.fd, (off_t)FRAMES * 4096), 0);
-	machine.ram = mmap(
-		NULL, (size_t)FRAMES * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, machine.fd, 0);
-	ck_assert_ptr_ne(machine.ram, MAP_FAILED);
+	start_ram(FRAMES);
 	machine.next = 1024;
 	machine.free = FRAMES - 1024;
 	machine.large_left = 1000;
@@ -66,10 +50,8 @@ static void start_machine(void)
 
 static void stop_machine(void)
 {
-	ck_assert_uint_eq(machine.mapped, 0);
 	ck_assert_uint_eq(machine.claimed, 0);
-	munmap(machine.ram, (size_t)FRAMES * 4096);
-	close(machine.fd);
+	stop_ram();
 }
 
 int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned order,
@@ -89,7 +71,7 @@ int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned o
 			 * What was there before may not be seen in what the builder promises to
 			 * write.
 			 */
-			memset(machine.ram + (size_t)(mfn + i) * 4096, 0xa5, 4096);
+			memset(fake.ram + (size_t)(mfn + i) * 4096, 0xa5, 4096);
 		}
 		frames[done] = mfn;
 		machine.next = mfn + pages + (order ? 0 : machine.next % 3);
@@ -108,34 +90,15 @@ int xc_domain_claim_pages(xc_interface *xc, uint32_t domid, uint64_t pages)
 	return 0;
 }
 
-xenforeignmemory_handle *xc_foreign(xc_interface *xc)
-{
-	return NULL;
-}
-
 void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot, size_t pages,
 	const xen_pfn_t arr[], int err[])
 {
-	uint8_t *p;
-
 	ck_assert_uint_eq(dom, DOMID);
 	if (refuses("map"))
 		return NULL;
-	p = mmap(NULL, pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	for (size_t i = 0; i < pages; i++) {
+	for (size_t i = 0; i < pages; i++)
 		ck_assert(arr[i] == SHARED || machine.m2p[arr[i]] != NONE);
-		ck_assert_ptr_ne(mmap(p + i * 4096, 4096, prot, MAP_SHARED | MAP_FIXED, machine.fd,
-					 arr[i] * 4096),
-			MAP_FAILED);
-	}
-	machine.mapped += pages;
-	return p;
-}
-
-int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pages)
-{
-	machine.mapped -= pages;
-	return munmap(addr, pages * 4096);
+	return map_ram(prot, pages, arr);
 }
 
 int xc_domain_max_vcpus(xc_interface *xc, uint32_t domid, unsigned max)
@@ -179,22 +142,17 @@ int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdom
 	return 0;
 }
 
-int xc_evtchn_alloc_unbound(xc_interface *xc, uint32_t domid, uint32_t remote)
-{
-	return refuses("port") ? -1 : (int)++machine.ports;
-}
-
 int xc_domctl(xc_interface *xc, struct xen_domctl *op)
 {
 	ck_assert_uint_eq(op->cmd, XEN_DOMCTL_hypercall_init);
-	memset(machine.ram + op->u.hypercall_init.gmfn * 4096, 0xcc, 4096);
+	memset(fake.ram + op->u.hypercall_init.gmfn * 4096, 0xcc, 4096);
 	return 0;
 }
 
 int xc_pin_table(xc_interface *xc, uint32_t domid, unsigned level, xen_pfn_t mfn)
 {
 	/* A table that is mapped writable anywhere would be refused. */
-	ck_assert_uint_eq(machine.mapped, 0);
+	ck_assert_uint_eq(fake.mapped, 0);
 	ck_assert_uint_eq(level, 4);
 	machine.pinned = mfn;
 	return refuses("pin") ? -1 : 0;
@@ -208,19 +166,11 @@ int xc_vcpu_setcontext(
 	return 0;
 }
 
-int xc_gnttab_seed(xc_interface *xc, uint32_t domid, xen_pfn_t console, xen_pfn_t store,
-	uint32_t console_domid, uint32_t store_domid)
-{
-	machine.grants[0] = console;
-	machine.grants[1] = store;
-	return 0;
-}
-
 /* ---- Looking at the result as the guest does ---- */
 
 static uint64_t entry_of(uint64_t table_mfn, uint64_t va, unsigned level)
 {
-	uint64_t *table = (uint64_t *)(machine.ram + table_mfn * 4096);
+	uint64_t *table = page_of(table_mfn);
 
 	return table[va >> (12 + 9 * (level - 1)) & 511];
 }
@@ -253,7 +203,7 @@ static void *at(uint64_t va)
 	uint64_t mfn = walk(va, &writable);
 
 	ck_assert_msg(mfn != NONE, "%#lx is not mapped", va);
-	return machine.ram + mfn * 4096 + va % 4096;
+	return fake.ram + mfn * 4096 + va % 4096;
 }
 
 /* The rules for page tables: read-only wherever mapped, all else writable, frames in order. */
@@ -355,12 +305,12 @@ static const struct start_info *check_start(const struct xg_pv_result *result)
 	ck_assert_uint_eq(info->store_evtchn, result->store_port);
 	ck_assert_uint_eq(info->console.domU.mfn, result->console_mfn);
 	ck_assert_uint_eq(info->console.domU.evtchn, result->console_port);
-	ck_assert_mem_eq(machine.ram + result->store_mfn * 4096, zeroes, 4096);
-	ck_assert_mem_eq(machine.ram + result->console_mfn * 4096, zeroes, 4096);
-	ck_assert_uint_eq(machine.grants[0], result->console_mfn);
-	ck_assert_uint_eq(machine.grants[1], result->store_mfn);
+	ck_assert_mem_eq(fake.ram + result->store_mfn * 4096, zeroes, 4096);
+	ck_assert_mem_eq(fake.ram + result->console_mfn * 4096, zeroes, 4096);
+	ck_assert_uint_eq(fake.grants[0], result->console_mfn);
+	ck_assert_uint_eq(fake.grants[1], result->store_mfn);
 	ck_assert_uint_eq(machine.pinned, machine.context.ctrlreg[3] >> 12);
-	ck_assert_ptr_eq(at(info->pt_base), machine.ram + machine.pinned * 4096);
+	ck_assert_ptr_eq(at(info->pt_base), fake.ram + machine.pinned * 4096);
 	ck_assert_str_eq((const char *)info->cmd_line, "console=hvc0");
 	return info;
 }
@@ -392,13 +342,13 @@ START_TEST(test_linux)
 	for (size_t i = 0; i < files.initrd_len; i += 4096) {
 		uint64_t mfn = *(uint64_t *)at(info->mfn_list + (info->mod_start + i / 4096) * 8);
 
-		ck_assert_mem_eq(machine.ram + mfn * 4096, files.initrd + i,
+		ck_assert_mem_eq(fake.ram + mfn * 4096, files.initrd + i,
 			MIN(4096, files.initrd_len - i));
 	}
 	ck_assert_uint_eq(machine.context.user_regs.rip, IMAGE_BASE + IMAGE_TEXT + 0x10);
 	ck_assert_uint_eq(machine.context.user_regs.cs, 0xe033);
 	ck_assert_uint_eq(machine.context.user_regs.ss, 0xe02b);
-	shared = (shared_info_t *)(machine.ram + SHARED * 4096);
+	shared = (shared_info_t *)(fake.ram + SHARED * 4096);
 	ck_assert_uint_eq(shared->vcpu_info[0].evtchn_upcall_mask, 1);
 	ck_assert_uint_eq(shared->vcpu_info[31].evtchn_upcall_mask, 1);
 	ck_assert_uint_eq(machine.vcpus, 2);
@@ -522,7 +472,7 @@ START_TEST(test_refusals)
 	config = config_for(&files);
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		start_machine();
-		machine.refuse = cases[i].operation;
+		fake.refuse = cases[i].operation;
 		expect_failure(&config, XG_ERROR_HYPERVISOR, cases[i].text);
 		ck_assert(!machine.has_context);
 		stop_machine();
@@ -578,10 +528,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("guest_build");
 	TCase *tc = tcase_create("domains");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, test_linux, 0, 2);
@@ -589,9 +536,5 @@ int main(void)
 	tcase_add_test(tc, test_bad_configs);
 	tcase_add_test(tc, test_refusals);
 	tcase_add_test(tc, test_cancel);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("guest_build", tc);
 }

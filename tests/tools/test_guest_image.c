@@ -16,6 +16,7 @@
 
 #include "guest_images.h"
 #include "private.h"
+#include "suite.h"
 
 #define TEXT 70000
 
@@ -445,10 +446,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("guest_image");
 	TCase *tc = tcase_create("images");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, test_plain_elf);
@@ -463,9 +461,5 @@ int main(void)
 	tcase_add_test(tc, test_wanted_features);
 	tcase_add_test(tc, test_guest_section);
 	tcase_add_test(tc, test_files);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("guest_image", tc);
 }

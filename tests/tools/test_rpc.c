@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 static GVariant *roundtrip(GVariant *value)
 {
 	g_autofree char *text = xenrpc_encode_result(value);
@@ -114,10 +116,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("rpc");
 	TCase *t = tcase_create("rpc");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, values);
 	tcase_add_test(t, calls);
@@ -125,10 +124,5 @@ int main(void)
 	tcase_add_test(t, wrong_messages);
 	tcase_add_test(t, depth_is_limited);
 	tcase_add_test(t, addresses);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite("rpc", t);
 }

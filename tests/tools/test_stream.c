@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "test_stream_machine.h"
 
 /* ---- Comparing ---- */
@@ -93,8 +94,8 @@ static void check_state(const struct xg_pv_result *result)
 	ck_assert_uint_eq(info->console.domU.evtchn, result->console_port);
 	ck_assert_uint_eq(info->nr_pages, machine.nr - 3);
 	ck_assert_uint_eq(result->nr_pages, machine.nr - 3);
-	ck_assert_uint_eq(machine.grants[0], result->console_mfn);
-	ck_assert_uint_eq(machine.grants[1], result->store_mfn);
+	ck_assert_uint_eq(fake.grants[0], result->console_mfn);
+	ck_assert_uint_eq(fake.grants[1], result->store_mfn);
 	ck_assert_uint_eq(result->store_mfn, mfn_of(NEW, STORE));
 	ck_assert_uint_eq(shared->evtchn_mask[63], ~0UL);
 	ck_assert_uint_eq(shared->evtchn_pending[0], 0);
@@ -184,7 +185,7 @@ START_TEST(test_holes)
 	for (unsigned i = 0; i < 2; i++) {
 		lseek(i ? full : sparse, 0, SEEK_SET);
 		/* Pages that a domain gets are not always empty. */
-		memset(machine.ram + machine.next * 4096UL, 0xa5, machine.nr * 4096);
+		memset(fake.ram + machine.next * 4096UL, 0xa5, machine.nr * 4096);
 		ck_assert_msg(restore(i ? full : sparse, &result, &error), "%s",
 			error ? error->message : "");
 		check_pages();
@@ -284,12 +285,12 @@ START_TEST(test_dump)
 		ck_assert_uint_eq(p2m[2 * i + 1], mfn_of(OLD, p2m[2 * i]));
 		ck_assert_mem_eq(pages + i * 4096UL, page_of(p2m[2 * i + 1]), 4096);
 	}
-	ck_assert_uint_eq(machine.mapped, 0);
-	machine.refuse = "types";
+	ck_assert_uint_eq(fake.mapped, 0);
+	fake.refuse = "types";
 	ck_assert(!xg_dump_core(NULL, fd, OLD, &error));
 	ck_assert_ptr_nonnull(strstr(error->message, "types"));
 	g_clear_error(&error);
-	machine.refuse = NULL;
+	fake.refuse = NULL;
 	g_free(file);
 	stop_machine();
 	close(fd);
@@ -460,7 +461,7 @@ static char *try(const void *data, size_t len)
 		message = g_strdup(error->message);
 		g_error_free(error);
 	}
-	ck_assert_uint_eq(machine.mapped, 0);
+	ck_assert_uint_eq(fake.mapped, 0);
 	close(fd);
 	forget_new();
 	return message;
@@ -682,14 +683,14 @@ START_TEST(test_refusals)
 	start_machine(40, true);
 	t = take_stream();
 	for (size_t i = 0; i < G_N_ELEMENTS(saving); i++) {
-		machine.refuse = saving[i][0];
+		fake.refuse = saving[i][0];
 		expect_save_error(saving[i][1]);
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(restoring); i++) {
-		machine.refuse = restoring[i][0];
+		fake.refuse = restoring[i][0];
 		expect(t.data, t.len, restoring[i][1]);
 	}
-	machine.refuse = NULL;
+	fake.refuse = NULL;
 	ck_assert_ptr_null(try(t.data, t.len));
 	g_free(t.data);
 	stop_machine();
@@ -829,7 +830,7 @@ static void work(const struct xg_send_stats *stats, void *data)
 {
 	unsigned *changes = data;
 
-	ck_assert_uint_eq(machine.mapped, 0);
+	ck_assert_uint_eq(fake.mapped, 0);
 	ck_assert_uint_eq(stats->last, !machine.running);
 	for (unsigned i = 0; machine.running && i < *changes; i++)
 		stir();
@@ -892,7 +893,7 @@ START_TEST(test_send_fails)
 		GError *error = NULL;
 
 		start_machine(100, true);
-		machine.refuse = refusals[i][0];
+		fake.refuse = refusals[i][0];
 		ck_assert(!send_it(fd, true, 10, &error));
 		ck_assert_msg(strstr(error->message, refusals[i][1]), "\"%s\"", error->message);
 		ck_assert(!machine.logs);
@@ -906,10 +907,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("stream");
 	TCase *tc = tcase_create("domains");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 240);
 	tcase_add_loop_test(tc, test_round_trip, 0, G_N_ELEMENTS(shapes));
@@ -928,9 +926,5 @@ int main(void)
 	tcase_add_test(tc, test_cancel);
 	tcase_add_loop_test(tc, test_send, 0, 70);
 	tcase_add_test(tc, test_send_fails);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite("stream", tc);
 }

@@ -5,11 +5,7 @@
 #ifndef STREAM_MACHINE_H
 #define STREAM_MACHINE_H
 
-#include <check.h>
-#include <errno.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
+#include "fake_ram.h"
 #include "stream.h"
 
 #define FRAMES        8192
@@ -49,9 +45,7 @@ GQuark xg_error_quark(void)
 /* ---- The machine ---- */
 
 static struct {
-	int fd;
-	uint8_t *ram;
-	unsigned next, mapped, ports;
+	unsigned next;
 	struct {
 		unsigned owner, pfn;
 		uint32_t type;
@@ -62,23 +56,10 @@ static struct {
 	unsigned contexts, extended, xsaves;
 	struct xen_domctl_tsc_info tsc;
 	xen_cpuid_leaf_t leaf;
-	xen_pfn_t grants[2];
-	const char *refuse; /* the operation that fails, with EPERM */
 	/* The log of changes, a bit for each page; and whether it is kept. */
 	uint64_t dirty[FRAMES / 64];
 	bool logs;
 } machine;
-
-static bool refuses(const char *operation)
-{
-	errno = EPERM;
-	return machine.refuse && !strcmp(machine.refuse, operation);
-}
-
-static uint64_t *page_of(uint64_t mfn)
-{
-	return (uint64_t *)(machine.ram + mfn * 4096);
-}
 
 static unsigned mfn_of(unsigned domid, unsigned pfn)
 {
@@ -115,16 +96,9 @@ int xc_domain_release(xc_interface *xc, uint32_t domid, unsigned nr, const xen_p
 	return done;
 }
 
-xenforeignmemory_handle *xc_foreign(xc_interface *xc)
-{
-	return NULL;
-}
-
 void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot, size_t pages,
 	const xen_pfn_t arr[], int err[])
 {
-	uint8_t *p;
-
 	ck_assert(pages);
 	if (refuses("map"))
 		return NULL;
@@ -134,21 +108,9 @@ void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot
 			errno = EINVAL;
 			return NULL;
 		}
-	p = mmap(NULL, pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	for (size_t i = 0; i < pages; i++) {
+	for (size_t i = 0; i < pages; i++)
 		ck_assert(!(prot & PROT_WRITE) || !machine.frame[arr[i]].type);
-		ck_assert_ptr_ne(mmap(p + i * 4096, 4096, prot, MAP_SHARED | MAP_FIXED, machine.fd,
-					 arr[i] * 4096),
-			MAP_FAILED);
-	}
-	machine.mapped += pages;
-	return p;
-}
-
-int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pages)
-{
-	machine.mapped -= pages;
-	return munmap(addr, pages * 4096);
+	return map_ram(prot, pages, arr);
 }
 
 int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdomaininfo *info)
@@ -234,19 +196,6 @@ int xc_set_domain_cpu_policy(xc_interface *xc, uint32_t domid, const xen_cpuid_l
 	return refuses("policy") ? -1 : 0;
 }
 
-int xc_evtchn_alloc_unbound(xc_interface *xc, uint32_t domid, uint32_t remote)
-{
-	return refuses("port") ? -1 : (int)++machine.ports;
-}
-
-int xc_gnttab_seed(xc_interface *xc, uint32_t domid, xen_pfn_t console, xen_pfn_t store,
-	uint32_t console_domid, uint32_t store_domid)
-{
-	machine.grants[0] = console;
-	machine.grants[1] = store;
-	return 0;
-}
-
 /* Takes a table and what is below it, if all of it is the domain's. */
 static bool validate(uint32_t domid, unsigned level, uint64_t mfn)
 {
@@ -268,7 +217,7 @@ static bool validate(uint32_t domid, unsigned level, uint64_t mfn)
 
 int xc_pin_table(xc_interface *xc, uint32_t domid, unsigned level, xen_pfn_t mfn)
 {
-	ck_assert_uint_eq(machine.mapped, 0);
+	ck_assert_uint_eq(fake.mapped, 0);
 	errno = EINVAL;
 	if (!validate(domid, level, mfn))
 		return -1;
@@ -463,11 +412,7 @@ static void make_state(void)
 static void start_machine(unsigned nr, bool linear)
 {
 	memset(&machine, 0, sizeof(machine));
-	machine.fd = memfd_create("ram", 0);
-	ck_assert_int_eq(ftruncate(machine.fd, (off_t)FRAMES * 4096), 0);
-	machine.ram = mmap(
-		NULL, (size_t)FRAMES * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, machine.fd, 0);
-	ck_assert_ptr_ne(machine.ram, MAP_FAILED);
+	start_ram(FRAMES);
 	machine.next = 1024;
 	machine.nr = nr;
 	for (unsigned pfn = 0; pfn < nr; pfn++) {
@@ -486,9 +431,7 @@ static void start_machine(unsigned nr, bool linear)
 
 static void stop_machine(void)
 {
-	ck_assert_uint_eq(machine.mapped, 0);
-	munmap(machine.ram, (size_t)FRAMES * 4096);
-	close(machine.fd);
+	stop_ram();
 }
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 static GVariant *parsed(const char *text)
 {
 	g_autoptr(GError) error = NULL;
@@ -148,10 +150,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("sxp");
 	TCase *t = tcase_create("sxp");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, reads_and_prints);
 	tcase_add_test(t, refuses);
@@ -161,10 +160,5 @@ int main(void)
 	tcase_add_test(t, prints_pretty);
 	tcase_add_test(t, survives_noise);
 	tcase_set_timeout(t, 60);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite("sxp", t);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 static void collect_line(void *data, const char *text, int highlight)
 {
 	g_string_append_printf(data, "%s\n", text);
@@ -214,10 +216,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("xentop");
 	TCase *all = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(all, header);
 	tcase_add_test(all, rows);
@@ -226,9 +225,5 @@ int main(void)
 	tcase_add_test(all, disks);
 	tcase_add_test(all, vcpus_and_headers);
 	tcase_add_test(all, summary);
-	suite_add_tcase(suite, all);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite("xentop", all);
 }

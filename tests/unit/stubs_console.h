@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 #include <xen/lib.h>
 
 /* asm/irqflags.h */
@@ -103,23 +105,6 @@ unsigned long raw_copy_to_guest(void *d, const void *s, unsigned long n)
 		return n;
 	memcpy(d, s, n);
 	return 0;
-}
-
-/* Runs a suite of one case. */
-static inline int run_suite(const char *name, void (*add)(TCase *tc))
-{
-	Suite *suite = suite_create(name);
-	TCase *tc = tcase_create(name);
-	SRunner *sr;
-	int failed;
-
-	add(tc);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }
 
 #endif

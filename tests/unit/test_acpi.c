@@ -5,6 +5,7 @@
 #include <xen/lib.h>
 #include <xen/mm.h>
 #include "harness.h"
+#include "suite.h"
 
 unsigned char host_ram[1]; /* no machine memory is needed */
 
@@ -642,10 +643,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("acpi");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -669,10 +667,5 @@ int main(void)
 	tcase_add_test(t, short_fadt);
 	tcase_add_test(t, s5_cut_off);
 	tcase_add_loop_test(t, random_damage, 0, 4);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("acpi", t);
 }

@@ -441,8 +441,10 @@ START_TEST(dom0_is_told_of_news)
 }
 END_TEST
 
-static void add(TCase *tc)
+int main(void)
 {
+	TCase *tc = tcase_create("console");
+
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, text_before_the_console_lives);
 	tcase_add_test(tc, prefix_once_per_line);
@@ -463,9 +465,5 @@ static void add(TCase *tc)
 	tcase_add_test(tc, reading_the_ring);
 	tcase_add_test(tc, guest_text_in_the_ring);
 	tcase_add_test(tc, dom0_is_told_of_news);
-}
-
-int main(void)
-{
-	return run_suite("console", add);
+	return run_suite("console", tc);
 }

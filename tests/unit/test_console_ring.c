@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "../../xen/drivers/char/ring.c"
 
 /* Every test runs in a process of its own, with an empty ring. `n` bytes that say where they are. */
@@ -112,10 +113,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("console_ring");
 	TCase *tc = tcase_create("ring");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, fills_and_wraps);
 	tcase_add_test(tc, more_than_the_ring_at_once);
@@ -123,10 +121,5 @@ int main(void)
 	tcase_add_test(tc, growing_keeps_text_and_positions);
 	tcase_add_test(tc, clearing);
 	tcase_add_test(tc, positions_wrap_at_32_bits);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite("console_ring", tc);
 }

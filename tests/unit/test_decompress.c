@@ -14,6 +14,8 @@
 
 #include <xen/decompress.h>
 
+#include "suite.h"
+
 /* From the decoders' private header, which does not go together with the C library's. */
 uint32_t crc32(const uint8_t *data, size_t len);
 uint64_t crc64(const uint8_t *data, size_t len);
@@ -399,10 +401,8 @@ static void remove_dir(void)
 
 int main(void)
 {
-	Suite *s = suite_create("decompress");
 	TCase *tc = tcase_create("formats");
-	SRunner *sr = srunner_create(s);
-	int failed;
+	int status;
 
 	if (!mkdtemp(dir))
 		return 1;
@@ -420,11 +420,7 @@ int main(void)
 	tcase_add_test(tc, unknown_format);
 	tcase_add_test(tc, known_checksums);
 	tcase_add_test(tc, folded_crc);
-	suite_add_tcase(s, tc);
-	srunner_set_fork_status(sr, CK_NOFORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	status = run_suite_forked("decompress", tc, CK_NOFORK);
 	remove_dir();
-	return failed != 0;
+	return status;
 }

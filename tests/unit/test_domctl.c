@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include "stubs_sched.h"
+#include "suite.h"
 #include <xen/domctl.h>
 #include <xen/grant_table.h>
 #include <xen/hypercall.h>
@@ -575,10 +576,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("domctl");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, start, NULL);
 	tcase_set_timeout(t, 30);
@@ -595,10 +593,5 @@ int main(void)
 	tcase_add_test(t, rights);
 	tcase_add_test(t, destruction);
 	tcase_add_test(t, suspension);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("domctl", t);
 }

@@ -8,6 +8,7 @@
 #include "harness.h"
 #include "stubs_events.h"
 #include "stubs_mm.h"
+#include "suite.h"
 
 static struct domain *dom0, *domu;
 
@@ -1103,10 +1104,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("event channels");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -1149,10 +1147,5 @@ int main(void)
 	tcase_add_test(t, death_waits_for_senders);
 	tcase_add_test(t, init_without_memory);
 	tcase_add_test(t, dump_names_every_open_port);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("event channels", t);
 }

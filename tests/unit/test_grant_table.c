@@ -9,6 +9,7 @@
 #include "harness.h"
 #include "stubs_events.h"
 #include "stubs_mm.h"
+#include "suite.h"
 
 static struct domain *dom0, *domu, *third;
 
@@ -1175,10 +1176,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("grant tables");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -1217,10 +1215,5 @@ int main(void)
 	tcase_add_test(t, death_of_a_mapper);
 	tcase_add_test(t, death_of_a_granter);
 	tcase_add_test(t, dump_shows_uses);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("grant tables", t);
 }

@@ -9,6 +9,7 @@
 #include "harness.h"
 #include "stubs_irq.h"
 #include "stubs_mm.h"
+#include "suite.h"
 
 static struct domain doms[9];
 static struct vcpu vcpus[9];
@@ -590,10 +591,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("irq");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -623,10 +621,5 @@ int main(void)
 	tcase_add_test(t, throttled_own_handler_misses_nothing);
 	tcase_add_test(t, throttled_level_ends_later);
 	tcase_add_test(t, msi_numbers);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("irq", t);
 }

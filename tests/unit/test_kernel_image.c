@@ -18,6 +18,8 @@
 #include <public/elfnote.h>
 #include <public/features.h>
 
+#include "suite.h"
+
 void *xmalloc_bytes(size_t size, size_t align)
 {
 	(void)align;
@@ -661,10 +663,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("kernel_image");
 	TCase *tc = tcase_create("all");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, all_notes);
@@ -682,10 +681,5 @@ int main(void)
 	tcase_add_test(tc, modules);
 	tcase_add_test(tc, bad_modules);
 	tcase_add_test(tc, real_kernel);
-	suite_add_tcase(s, tc);
-	srunner_set_fork_status(sr, CK_NOFORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite_forked("kernel_image", tc, CK_NOFORK);
 }

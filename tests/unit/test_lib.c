@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 static int (*const host_vsnprintf)(char *, size_t, const char *, va_list) = vsnprintf;
 
 /* The hypervisor's functions get names of their own next to the C library's: most by macro; those
@@ -300,10 +302,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("lib");
 	TCase *tc = tcase_create("lib");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, printf_as_the_c_library);
 	tcase_add_test(tc, printf_own_conversions);
@@ -316,10 +315,5 @@ int main(void)
 	tcase_add_test(tc, comparing);
 	tcase_add_test(tc, searching);
 	tcase_add_test(tc, bounded_copies);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite("lib", tc);
 }

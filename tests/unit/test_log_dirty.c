@@ -8,6 +8,7 @@
 #include <public/domctl.h>
 #include "harness.h"
 #include "stubs_mm.h"
+#include "suite.h"
 
 #define POOL 64
 
@@ -377,19 +378,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("log of changed pages");
 	TCase *tc = tcase_create("all");
-	SRunner *sr = srunner_create(s);
 	const TTest *const tests[] = { clean_and_peek, short_bitmap, no_bitmap, frames, refused, bad_buffer,
 		interrupted, incomplete, pool };
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
+	return run_suite("log of changed pages", tc);
 }

@@ -5,6 +5,7 @@
 #include <xen/hypercall.h>
 #include <public/memory.h>
 #include "stubs_core.h"
+#include "suite.h"
 
 static struct domain *dom0, *domu;
 static struct shared_info shared;
@@ -689,12 +690,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("memory");
 	TCase *c = tcase_create("memory");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, sizes);
 	tcase_add_test(c, unknown_operations);
@@ -717,8 +714,5 @@ int main(void)
 	tcase_add_test(c, exchange_in_chunks);
 	tcase_add_test(c, exchange_nonsense);
 	tcase_add_test(c, exchange_with_a_dying_domain);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("memory", c);
 }

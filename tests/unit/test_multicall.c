@@ -201,8 +201,10 @@ START_TEST(continuation_outside)
 }
 END_TEST
 
-static void add(TCase *tc)
+int main(void)
 {
+	TCase *tc = tcase_create("multicall");
+
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, results_in_order);
 	tcase_add_test(tc, no_nesting);
@@ -211,9 +213,5 @@ static void add(TCase *tc)
 	tcase_add_test(tc, unreadable_lists);
 	tcase_add_test(tc, unwritable_result);
 	tcase_add_test(tc, continuation_outside);
-}
-
-int main(void)
-{
-	return run_suite("multicall", add);
+	return run_suite("multicall", tc);
 }

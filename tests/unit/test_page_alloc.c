@@ -3,6 +3,7 @@
 #include <check.h>
 #include <signal.h>
 #include "stubs_core.h"
+#include "suite.h"
 
 static unsigned long mfn_of(const struct page_info *pg)
 {
@@ -649,12 +650,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("page_alloc");
 	TCase *c = tcase_create("page_alloc");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, high_zones_go_first);
 	tcase_add_test(c, caches_do_not_waste_low_pages);
@@ -685,8 +682,5 @@ int main(void)
 	tcase_add_test(c, idle_scrubbing_flushes_first);
 	tcase_add_loop_test(c, random_against_a_model, 0, 4);
 	tcase_add_test(c, debug_keys);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("page_alloc", c);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 #define strlcpy  xen_strlcpy
 #include <xen/lib.h>
 #include "../../xen/common/lib/number.c"
@@ -182,10 +184,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("param");
 	TCase *tc = tcase_create("param");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, every_kind);
 	tcase_add_test(tc, negation);
@@ -193,10 +192,5 @@ int main(void)
 	tcase_add_test(tc, quotes_and_spaces);
 	tcase_add_test(tc, image_name_in_front);
 	tcase_add_test(tc, more_than_fits);
-	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite("param", tc);
 }

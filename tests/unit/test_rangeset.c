@@ -2,6 +2,7 @@
 /* Range sets: the ends of the number line, merging and cutting, and random changes against a bitmap. */
 #include <check.h>
 #include "stubs_core.h"
+#include "suite.h"
 
 static struct rangeset *r;
 
@@ -163,12 +164,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("rangeset");
 	TCase *c = tcase_create("rangeset");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, merging_and_cutting);
@@ -177,8 +174,5 @@ int main(void)
 	tcase_add_test(c, no_memory);
 	tcase_add_test(c, memory_comes_back);
 	tcase_add_loop_test(c, random_against_a_bitmap, 0, 3);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite("rangeset", c);
 }

@@ -6,6 +6,7 @@
 #include <public/sysctl.h>
 #include "../../xen/common/sched/credit.h"
 #include "sched_load.h"
+#include "suite.h"
 
 static int put(struct domain *d, unsigned int weight, unsigned int cap)
 {
@@ -538,10 +539,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("sched_credit");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, weights_one_cpu);
@@ -564,10 +562,5 @@ int main(void)
 	tcase_add_test(t, override);
 	tcase_add_test(t, adjust);
 	tcase_add_loop_test(t, stress, 0, 5);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("sched_credit", t);
 }

@@ -7,6 +7,7 @@
 #include <public/sched_old.h>
 #include "../../xen/common/sched/private.h"
 #include "sched_load.h"
+#include "suite.h"
 
 /* --- The option sched= ------------------------------------------------------------------------ */
 
@@ -535,10 +536,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("older schedulers");
 	TCase *t = tcase_create("older schedulers");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, wrong_scheduler, 0, 4);
@@ -560,10 +558,5 @@ int main(void)
 	tcase_add_loop_test(t, yielding, 0, 4);
 	tcase_add_loop_test(t, affinity, 0, 4);
 	tcase_add_loop_test(t, stress, 0, 8);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("older schedulers", t);
 }

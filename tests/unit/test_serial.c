@@ -234,8 +234,10 @@ START_TEST(receiving)
 }
 END_TEST
 
-static void add(TCase *tc)
+int main(void)
 {
+	TCase *tc = tcase_create("serial");
+
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, names);
 	tcase_add_test(tc, one_status_read_per_fifo);
@@ -246,9 +248,5 @@ static void add(TCase *tc)
 	tcase_add_test(tc, broken_uart);
 	tcase_add_test(tc, half_lines);
 	tcase_add_test(tc, receiving);
-}
-
-int main(void)
-{
-	return run_suite("serial", add);
+	return run_suite("serial", tc);
 }

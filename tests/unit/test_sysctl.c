@@ -4,6 +4,7 @@
 #define TEST_TRACE
 #define CONFIG_PERF_COUNTERS
 #include "harness.h"
+#include "suite.h"
 #include "../../xen/common/perfc.c"
 #include "../../xen/common/sysctl.c"
 #include "../../xen/common/sysctl_debug.c"
@@ -480,10 +481,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("sysctl");
 	TCase *t = tcase_create("sysctl");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, NULL);
@@ -498,10 +496,5 @@ int main(void)
 	tcase_add_test(t, topology);
 	tcase_add_test(t, pools);
 	tcase_add_loop_test(t, noise, 0, 4);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("sysctl", t);
 }

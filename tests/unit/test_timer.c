@@ -1,6 +1,7 @@
 /* sources: xen/common/timer.c xen/common/softirq.c xen/common/rcu.c xen/common/lock_debug.c xen/common/shutdown.c xen/common/domain.c xen/common/sched/core.c xen/common/sched/sched_op.c xen/common/sched/credit.c xen/common/sched/credit_admin.c xen/common/sched/part.c xen/common/sched/sedf.c xen/common/sched/bvt.c xen/common/sched/rrobin.c tests/unit/stubs_sched.c */
 #include <check.h>
 #include "stubs_sched.h"
+#include "suite.h"
 #include <xen/rcu.h>
 #include <xen/softirq.h>
 
@@ -232,10 +233,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("timer");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, start, NULL);
 	tcase_add_test(t, many);
@@ -248,10 +246,5 @@ int main(void)
 	tcase_add_test(t, rearm_itself);
 	tcase_add_test(t, tasklets);
 	tcase_add_test(t, grace_period);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("timer", t);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #define TEST_TRACE
 #include "harness.h"
+#include "suite.h"
 #include "../../xen/common/trace.c"
 
 #define PAGES 2048
@@ -349,10 +350,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("trace");
 	TCase *t = tcase_create("trace");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, sizes);
@@ -363,10 +361,5 @@ int main(void)
 	tcase_add_test(t, half_full_is_told);
 	tcase_add_test(t, hostile_reader);
 	tcase_add_test(t, hypercall_record);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("trace", t);
 }

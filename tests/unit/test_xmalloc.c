@@ -3,6 +3,7 @@
 #include <check.h>
 #include <signal.h>
 #include "stubs_core.h"
+#include "suite.h"
 
 static void setup(void)
 {
@@ -169,12 +170,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("xmalloc");
 	TCase *c = tcase_create("xmalloc");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, alignment);
@@ -188,8 +185,5 @@ int main(void)
 	tcase_add_test_raise_signal(c, free_inside, SIGABRT);
 	tcase_add_test_raise_signal(c, free_not_ours, SIGABRT);
 	tcase_add_test_raise_signal(c, write_after_free, SIGABRT);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite("xmalloc", c);
 }

@@ -25,12 +25,27 @@ def run(host):
     return child(sxp, "domid"), child(sxp, "uuid")
 
 
-def test_save_and_restore(host, tmp_path):
+def saved(host, path):
+    """Runs a guest and saves it to a file; its uuid."""
     domid, uuid = run(host)
     guest = suspends(host, domid)
-    path = tmp_path / "alice.save"
     host.call.save("alice", str(path))
     guest.join()
+    return uuid
+
+
+def starts_saving(host, save):
+    """Runs a guest and a function that saves it, up to where the guest is asked to suspend; (id, thread of the function)."""
+    domid, _ = run(host)
+    saving = threading.Thread(target=save)
+    saving.start()
+    wait_until(lambda: host.store.read(f"/local/domain/{domid}/control/shutdown") == "suspend")
+    return domid, saving
+
+
+def test_save_and_restore(host, tmp_path):
+    path = tmp_path / "alice.save"
+    uuid = saved(host, path)
     assert host.leftovers() == [] and host.names() == ["Domain-0"]
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith("alice")] == ["alice.save"]
     assert path.stat().st_mode & 0o777 == 0o600
@@ -79,11 +94,8 @@ def test_checkpoint_and_failure_go_on(host, tmp_path):
 
 
 def test_bad_files(host, tmp_path):
-    domid, _ = run(host)
-    guest = suspends(host, domid)
     path = tmp_path / "a"
-    host.call.save("alice", str(path))
-    guest.join()
+    saved(host, path)
     good = path.read_bytes()
     data_length, json_length = struct.unpack_from("<II", good, 44)
     stream = 48 + data_length
@@ -139,11 +151,8 @@ def libxl_file(good, configuration):
 
 def test_file_of_xl(host, tmp_path):
     """A configuration in libxl's form becomes ours, and ours has all that libxl wants to know in its form."""
-    domid, _ = run(host)
-    guest = suspends(host, domid)
     path = tmp_path / "a"
-    host.call.save("alice", str(path))
-    guest.join()
+    saved(host, path)
     good = path.read_bytes()
     length = struct.unpack_from("<I", good, 48)[0]
     configuration = json.loads(good[52:52 + length - 1])
@@ -174,17 +183,16 @@ def test_file_of_xl(host, tmp_path):
 
 def test_killed_while_saving(host, tmp_path):
     """A guest that was asked to suspend goes on, whether it has done so when the next xend starts, or does so later."""
+    def save():
+        pytest.raises(Exception, host.call.save, "alice", str(tmp_path / "a"))
+
     for late in (False, True):
-        domid, _ = run(host)
-        saving = threading.Thread(target=lambda: pytest.raises(Exception, host.call.save, "alice", str(tmp_path / "a")))
-        saving.start()
-        asked = f"/local/domain/{domid}/control/shutdown"
-        wait_until(lambda: host.store.read(asked) == "suspend")
+        domid, saving = starts_saving(host, save)
         assert list(tmp_path.glob("a.*"))
         host.kill()
         saving.join()
         # The guest takes note, and is slow.
-        host.store.write(asked, "")
+        host.store.write(f"/local/domain/{domid}/control/shutdown", "")
         if not late:
             host.guest_ends(domid, SUSPEND)
         host.start()
@@ -199,10 +207,7 @@ def test_killed_while_saving(host, tmp_path):
         assert child(host.server.xend.domain("alice"), "state") == "---s--"
         host.call.destroy("alice")
     # One that has not even taken note is not asked any more.
-    domid, _ = run(host)
-    saving = threading.Thread(target=lambda: pytest.raises(Exception, host.call.save, "alice", str(tmp_path / "a")))
-    saving.start()
-    wait_until(lambda: host.store.read(f"/local/domain/{domid}/control/shutdown") == "suspend")
+    domid, saving = starts_saving(host, save)
     host.kill()
     saving.join()
     host.start()
@@ -212,12 +217,9 @@ def test_killed_while_saving(host, tmp_path):
 
 
 def test_progress(host, tmp_path):
-    domid, _ = run(host)
     path = str(tmp_path / "a")
     assert path in fault(host.server.xend.progress, path).faultString
-    saving = threading.Thread(target=host.call.save, args=("alice", path))
-    saving.start()
-    wait_until(lambda: host.store.read(f"/local/domain/{domid}/control/shutdown") == "suspend")
+    domid, saving = starts_saving(host, lambda: host.call.save("alice", path))
     assert host.server.xend.progress(path) == ["progress", ["stage", "suspending"], ["done", 0], ["total", 0]]
     host.guest_ends(domid, SUSPEND)
     saving.join()
