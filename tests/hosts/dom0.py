@@ -161,7 +161,8 @@ class Dom0(host_module.Host):
         self.type('%s; echo "=r""c%d:$?="\r' % (command, number))
         match = self.expect(r"=rc%d:(\d+)=" % number, timeout)
         # The console also shows again what it said before: our output begins behind the echo of the line.
-        text = self.before.replace("\r", "").rsplit('c%d:$?="' % number, 1)[-1]
+        # A late prompt may stand in the middle of the echo.
+        text = re.sub(r'(?s).*c%d:\$\?=(%s)*"' % (number, GUEST_PROMPT), "", self.before.replace("\r", ""))
         self.expect(GUEST_PROMPT, 30)
         self.type("\x1d")
         self.expect(PROMPT, 30)
