@@ -1,6 +1,8 @@
 """A host whose dom0 is the small Debian system of scripts/make-dom0-image with our control stack, and guests in it."""
 
+import contextlib
 import re
+import socket
 import time
 
 import host as host_module
@@ -177,3 +179,38 @@ class Dom0(host_module.Host):
         if status:
             raise HostError("in %s, %r ended with %d: %s" % (name, command, status, output))
         return output
+
+
+# Domains come from the hosts of two_hosts().
+RELOCATION = "(xend-relocation-server yes)(xend-relocation-plain yes)(xend-relocation-hosts-allow '^10[.]9[.]0[.][12]$')"
+LINK = "00:16:3e:00:01:0"
+
+
+def free_port():
+    """A TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def two_hosts(name, qemu=(), **settings):
+    """Two hosts that move guests to each other. A card of one is joined to that of the other, as ports of their bridges;
+    dom0s are 10.9.0.1 and 10.9.0.2 there."""
+    port = free_port()
+    made = []
+    with contextlib.ExitStack() as stack:
+        for number, end in ((1, "listen"), (2, "connect")):
+            link = ["-netdev", "socket,id=link,%s=127.0.0.1:%d" % (end, port),
+                    "-device", "virtio-net-pci,netdev=link,mac=%s%d" % (LINK, number)]
+            made.append(stack.enter_context(Dom0("%s_%d" % (name, number), qemu=[*qemu, *link], **settings)))
+            made[-1].wait_ready(600)
+        for number, host in enumerate(made, 1):
+            host.add_bridge(number)
+            host.check("for i in /sys/class/net/*; do ! grep -q %s $i/address || ip link set ${i##*/} master xenbr0 up; done"
+                       % LINK)
+            host.check("echo \"%s\" >/etc/xen/xend-config.sxp" % RELOCATION)
+            host.check("xend restart", 120)
+            host.remember()
+        made[1].check("ping -c 1 -w 60 10.9.0.1", 80)
+        yield made

@@ -1,53 +1,24 @@
 """A guest moves between two hosts that share a disk and a network, and stays where it is when the other one fails."""
 
 import re
-import socket
 
 import pytest
-from dom0 import Dom0
+from dom0 import two_hosts
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
 
 NAME, MAC, ADDRESS = "m2", "00:16:3e:00:00:32", "10.9.0.32"
-OPTIONS = "(xend-relocation-server yes)(xend-relocation-plain yes)(xend-relocation-hosts-allow '^10[.]9[.]0[.][12]$')"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def prepare(host, number):
-    """The network between the hosts is a port of the guests' bridge."""
-    host.add_bridge(number)
-    host.check("for i in /sys/class/net/*; do [ -e $i/device ] && ip link set ${i##*/} master xenbr0 up; done; :")
-    host.check("echo \"%s\" >/etc/xen/xend-config.sxp" % OPTIONS)
-    host.check("xend restart", 120)
 
 
 @pytest.fixture(scope="module", name="hosts")
-def two_hosts(tmp_path_factory):
+def hosts_with_disk(tmp_path_factory):
     """Two dom0s, the one's network card joined to the other's; /dev/vdc is the same disk in both."""
     disk = tmp_path_factory.mktemp("shared") / "disk"
     with open(disk, "wb") as file:
         file.truncate(32 << 20)
-    port = free_port()
-    made = []
-    try:
-        for number, end in ((1, "listen"), (2, "connect")):
-            qemu = ["-drive", "file=%s,format=raw,if=virtio,cache=directsync,file.locking=off" % disk,
-                    "-netdev", "socket,id=link,%s=127.0.0.1:%d" % (end, port),
-                    "-device", "virtio-net-pci,netdev=link,mac=00:16:3e:00:01:0%d" % number]
-            made.append(Dom0("test_migrate_full_%d" % number, qemu=qemu, limit=3500))
-            made[-1].wait_ready(600)
-        for number, host in enumerate(made, 1):
-            prepare(host, number)
-        made[1].check("ping -c 1 -w 60 10.9.0.1", 80)
+    drive = ["-drive", "file=%s,format=raw,if=virtio,cache=directsync,file.locking=off" % disk]
+    with two_hosts("test_migrate_full", drive, limit=3500) as made:
         yield made
-    finally:
-        for host in made:
-            host.close()
 
 
 def check_guest(host, session):

@@ -6,6 +6,8 @@ quick = pytest.mark.quick
 pytestmark = pytest.mark.timeout(240)
 
 MACHINE = {"cpus": 2, "mem": 512, "kernel": "quiet"}
+# Of the tests after which the machine is up again.
+SHARED = {**MACHINE, "limit": 480}
 
 
 @quick
@@ -19,23 +21,19 @@ def test_poweroff(boot, machine):
 
 
 @quick
-def test_reboot(boot):
-    host = boot(**MACHINE)
-    host.wait_ready()
+def test_reboot(dom0):
     for _ in range(2):
-        host.type("reboot -f\r")
-        assert host.qmp.wait_event("RESET", 40)["guest"]
-        host.wait_ready()
+        dom0.type("reboot -f\r")
+        assert dom0.qmp.wait_event("RESET", 40)["guest"]
+        dom0.wait_ready()
 
 
 @quick
-def test_crash_reboots(boot):
-    host = boot(**MACHINE)
-    host.wait_ready()
-    host.type("echo c >/proc/sysrq-trigger\r")
-    host.expect(r"\(XEN\)[^\n]*(?i:crash)", 30, fatal=False)
-    assert host.qmp.wait_event("RESET", 60)["guest"]
-    host.wait_ready()
+def test_crash_reboots(dom0):
+    dom0.type("echo c >/proc/sysrq-trigger\r")
+    dom0.expect(r"\(XEN\)[^\n]*(?i:crash)", 30, fatal=False)
+    assert dom0.qmp.wait_event("RESET", 60)["guest"]
+    dom0.wait_ready()
 
 
 @quick
