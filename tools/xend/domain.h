@@ -49,6 +49,8 @@ struct domain {
 	uint32_t store_port, console_port;
 	GPtrArray *devices; /* of struct device, see device.h */
 	bool preserved;     /* ended, and kept for the user to look at */
+	/* It is started anew when it has ended: if xend dies on the way, the next one goes on. */
+	bool restarting;
 	/* Was asked to suspend for an operation of xend's: if nobody is at work on it, it goes on. */
 	bool suspending;
 	char *draft; /* the unfinished file that it is being saved to, or NULL */

@@ -74,28 +74,40 @@ bool domain_ask_shutdown(struct domain *domain, const char *reason, GError **err
 	return fail_errno(error, "cannot write %s to xenstore", node), false;
 }
 
-static bool restart(struct domain *domain, GError **error)
+bool domain_start_again(struct domain *domain, GError **error)
 {
-	unsigned int count = domain->restarts + 1;
+	bool started = domain_build(domain, error) && domain_unpause(domain, error);
 
-	if (g_get_real_time() / G_USEC_PER_SEC - domain->start_time < MIN_RESTART_SECONDS)
-		return fail(error, "it ended less than %d seconds after it was started",
-			       MIN_RESTART_SECONDS),
-		       false;
-	domain_end(domain, true);
-	domain_set_started(domain, 0, count);
-	return domain_build(domain, error) && domain_unpause(domain, error);
+	domain->restarting = false;
+	if (started)
+		state_save(domain);
+	else
+		domain_end(domain, false);
+	return started;
 }
 
-/* What cannot be restarted is destroyed. */
+bool domain_restart(struct domain *domain, GError **error)
+{
+	domain->restarting = true;
+	domain_end(domain, true);
+	return domain_start_again(domain, error);
+}
+
 static void restart_or_destroy(struct domain *domain)
 {
+	gint64 age = g_get_real_time() / G_USEC_PER_SEC - domain->start_time;
 	g_autoptr(GError) error = NULL;
 
-	if (restart(domain, &error))
+	if (age < MIN_RESTART_SECONDS) {
+		log_error("domain %s: not restarted: it ended less than %d seconds after it was "
+			  "started",
+			domain->name, MIN_RESTART_SECONDS);
+		domain_end(domain, false);
 		return;
-	log_error("domain %s: not restarted: %s", domain->name, error->message);
-	domain_end(domain, false);
+	}
+	domain_set_started(domain, domain->start_time, domain->restarts + 1);
+	if (!domain_restart(domain, &error))
+		log_error("domain %s: not restarted: %s", domain->name, error->message);
 }
 
 static void preserve(struct domain *domain)
@@ -105,27 +117,45 @@ static void preserve(struct domain *domain)
 	state_save(domain);
 }
 
-/* "name-1", or the next that is free. */
-static bool rename_old(struct domain *domain, GError **error)
+/* "name-1", or the next that is free, and a uuid that the hypervisor does not know yet. */
+static bool rename_old(struct domain *domain, uuid_t binary, GError **error)
 {
 	g_autofree char *old = g_strdup(domain->name);
 	char uuid[UUID_STR_LEN];
-	uuid_t binary;
 
 	uuid_generate(binary);
 	uuid_unparse_lower(binary, uuid);
 	for (unsigned int i = 1; i < 10000; i++) {
 		g_autofree char *name = g_strdup_printf("%s-%u", old, i);
 
-		if (domain_set_identity(domain, name, uuid, NULL)) {
-			xc_domain_sethandle(xc, domain->domid, binary);
+		if (domain_set_identity(domain, name, uuid, NULL))
 			return true;
-		}
 	}
 	return fail(error, "no name is free for what is left of it"), false;
 }
 
-/* What is left of the domain gets a new name and uuid, and is preserved; a new one takes its place.
+/* A halted domain that takes the place of one that has given up its name and uuid, and its file. */
+static struct domain *add_next(
+	struct config *config, bool managed, unsigned int restarts, GError **error)
+{
+	g_autofree char *uuid = g_strdup(config->uuid);
+	struct domain *next = domain_add(config, managed, error);
+
+	if (!next) {
+		state_remove_of(uuid);
+		return NULL;
+	}
+	domain_set_started(next, 0, restarts);
+	domain_set_phase(next, PHASE_SHUTDOWN);
+	next->restarting = true;
+	state_save(next);
+	domain_set_phase(next, PHASE_HALTED);
+	return next;
+}
+
+/*
+ * What is left of the domain gets a new name and uuid, and is preserved; a new one takes its place.
+ * Both are in files before the hypervisor knows of it, so that another xend can go on.
  */
 static void rename_restart(struct domain *domain)
 {
@@ -134,28 +164,24 @@ static void rename_restart(struct domain *domain)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(locked_domain) next = NULL;
 	bool managed = domain->managed;
+	uuid_t uuid;
 
-	state_remove(domain);
 	device_release_all(domain);
 	qemu_stop(domain->domid);
 	store_remove("/vm/%s", domain->uuid);
-	if (!rename_old(domain, &error)) {
+	if (!rename_old(domain, uuid, &error)) {
 		log_error("domain %s: not restarted: %s", domain->name, error->message);
 		config_free(config);
 		domain_end(domain, false);
 		return;
 	}
-	store_rename(domain);
 	domain_set_managed(domain, false);
 	preserve(domain);
-	next = domain_add(config, managed, &error);
-	if (next)
-		domain_set_started(next, 0, count);
-	if (next && domain_build(next, &error) && domain_unpause(next, &error))
-		return;
-	log_error("what follows domain %s: not started: %s", domain->name, error->message);
-	if (next)
-		domain_end(next, false);
+	next = add_next(config, managed, count, &error);
+	xc_domain_sethandle(xc, domain->domid, uuid);
+	store_rename(domain);
+	if (!next || !domain_start_again(next, &error))
+		log_error("what follows domain %s: not started: %s", domain->name, error->message);
 }
 
 static enum action action_for(struct domain *domain, unsigned int reason)
@@ -231,7 +257,8 @@ static void look_at(void *data)
 	int reason;
 	bool there;
 
-	/* Whoever moves it looks at it, and has it looked at when that is over: it may take long. */
+	/* Whoever moves it looks at it, and has it looked at when that is over: it may take long.
+	 */
 	if (domain_is_moving(domain)) {
 		domain_unref(g_steal_pointer(&domain));
 		return;

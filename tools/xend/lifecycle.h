@@ -16,12 +16,18 @@ bool lifecycle_open(GError **error);
 /* Looks again. Any thread. */
 void lifecycle_look(void);
 
-/* Puts in order what a former xend has left, once at the start; then starts what on_xend_start
- * says. */
+/* Puts in order what a former xend has left, once at the start; then starts what it was restarting,
+ * and what on_xend_start says. */
 void recover_all(void);
 void start_managed(void);
 /* Does what on_xend_stop says. */
 void stop_managed(void);
+
+/* Ends it and starts it anew; what cannot be started is gone. If xend dies on the way, the next one
+ * goes on. */
+bool domain_restart(struct domain *domain, GError **error);
+/* The second half of that, for one that is halted. */
+bool domain_start_again(struct domain *domain, GError **error);
 
 /* Asks the guest to shut down: writes @reason to its control/shutdown. */
 bool domain_ask_shutdown(struct domain *domain, const char *reason, GError **error);

@@ -56,8 +56,6 @@ GVariant *op_done(void);
 
 /* The domain of the first argument, which exists and is not domain 0; locked and with a reference. */
 struct domain *find_guest(struct call *call, GError **error);
-/* Ends it and starts it again; if that fails, it is gone. */
-bool domain_reset(struct domain *domain, GError **error);
 
 /* The handlers, in ops_*.c. */
 #define OP(name) GVariant *name(struct call *call, GError **error)

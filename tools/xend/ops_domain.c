@@ -328,23 +328,11 @@ GVariant *op_destroy(struct call *call, GError **error)
 	return op_done();
 }
 
-bool domain_reset(struct domain *domain, GError **error)
-{
-	domain_end(domain, true);
-	if (domain_build(domain, error) && domain_unpause(domain, error))
-		return true;
-	if (domain->phase != PHASE_HALTED)
-		domain_end(domain, false);
-	else if (!domain->managed)
-		domain_remove(domain);
-	return false;
-}
-
 GVariant *op_reset(struct call *call, GError **error)
 {
 	g_autoptr(locked_domain) domain = find_guest(call, error);
 
-	if (!domain || !domain_refuse_foreign(domain, error) || !domain_reset(domain, error))
+	if (!domain || !domain_refuse_foreign(domain, error) || !domain_restart(domain, error))
 		return NULL;
 	return op_done();
 }

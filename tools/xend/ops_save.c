@@ -1,6 +1,7 @@
 /* Operations that save domains to files, bring them back, and write their memory. */
 #include "build.h"
 #include "error.h"
+#include "lifecycle.h"
 #include "ops.h"
 #include "save.h"
 
@@ -74,7 +75,7 @@ GVariant *op_dump(struct call *call, GError **error)
 		return NULL;
 	if (crash)
 		domain_end(domain, false);
-	else if (reset && !domain_reset(domain, error))
+	else if (reset && !domain_restart(domain, error))
 		return NULL;
 	return g_variant_new_string(path);
 }

@@ -28,7 +28,7 @@ static bool nodes_are_ours(struct domain *domain)
 }
 
 /* Removes all there is of a domain, whether or not the hypervisor still has it as @domid. */
-static void sweep(struct domain *domain, int domid)
+static void sweep(struct domain *domain, int domid, bool keep)
 {
 	if (domid > 0)
 		domain_set_domid(domain, domid);
@@ -36,7 +36,18 @@ static void sweep(struct domain *domain, int domid)
 		g_ptr_array_set_size(domain->devices, 0);
 		domain_set_domid(domain, NO_DOMID);
 	}
-	domain_end(domain, false);
+	domain_end(domain, keep);
+}
+
+/* One that was built to be started anew, and perhaps was not let run any more. */
+static void finish_restart(struct domain *domain)
+{
+	struct xen_domctl_getdomaininfo info;
+
+	if (host_domain(domain->domid, &info) && info.flags & XEN_DOMINF_paused)
+		xc_domain_unpause(xc, domain->domid);
+	domain->restarting = false;
+	state_save(domain);
 }
 
 static void recover(struct domain *domain)
@@ -51,15 +62,25 @@ static void recover(struct domain *domain)
 		log_error("domain %s: left as it is: %s", domain->name, error->message);
 		return;
 	}
+	if (domain->restarting && domain->phase != PHASE_RUNNING) {
+		log_info("domain %s: was being restarted", domain->name);
+		sweep(domain, domid, true);
+		return;
+	}
 	if (domain->phase == PHASE_BUILDING)
 		log_warning("domain %s: was being built; removed", domain->name);
 	if (domid < 0 || domain->phase == PHASE_BUILDING ||
 		(domain->phase == PHASE_SHUTDOWN && !domain->preserved)) {
-		sweep(domain, domid);
+		sweep(domain, domid, false);
 		return;
 	}
 	domain_set_domid(domain, domid);
 	log_info("domain %s: found as %d", domain->name, domid);
+	if (domain->restarting)
+		finish_restart(domain);
+	/* Its new name may not have got so far. */
+	if (domain->preserved)
+		store_rename(domain);
 	domain_recover_suspended(domain);
 }
 
@@ -83,22 +104,34 @@ void recover_all(void)
 	relocation_go_on();
 }
 
+static void start(struct domain *domain)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (domain->gone || domain->phase != PHASE_HALTED)
+		return;
+	if (domain->restarting) {
+		if (!domain_start_again(domain, &error))
+			log_error("domain %s: not restarted: %s", domain->name, error->message);
+		return;
+	}
+	if (domain->config->on_xend_start != ON_START_START)
+		return;
+	log_info("domain %s: started because of on_xend_start", domain->name);
+	if (domain->checkpointed ? !domain_resume(domain, false, &error)
+				 : !domain_build(domain, &error) || !domain_unpause(domain, &error))
+		log_error("domain %s: not started: %s", domain->name, error->message);
+}
+
 void start_managed(void)
 {
 	g_autoptr(GPtrArray) all = domain_all();
 
 	for (unsigned int i = 0; i < all->len; i++) {
 		g_autoptr(locked_domain) domain = domain_ref(all->pdata[i]);
-		g_autoptr(GError) error = NULL;
 
 		g_rec_mutex_lock(&domain->lock);
-		if (domain->gone || domain->phase != PHASE_HALTED ||
-			domain->config->on_xend_start != ON_START_START)
-			continue;
-		log_info("domain %s: started because of on_xend_start", domain->name);
-		if (domain->checkpointed ? !domain_resume(domain, false, &error)
-					 : !domain_build(domain, &error) || !domain_unpause(domain, &error))
-			log_error("domain %s: not started: %s", domain->name, error->message);
+		start(domain);
 	}
 }
 

@@ -57,6 +57,7 @@ bool state_save(struct domain *domain)
 	sxp_add_int(&builder, "domid", domain->domid);
 	sxp_add_int(&builder, "managed", domain->managed);
 	sxp_add_int(&builder, "preserved", domain->preserved);
+	sxp_add_int(&builder, "restarting", domain->restarting);
 	sxp_add_int(&builder, "suspending", domain->suspending);
 	if (domain->draft)
 		sxp_add_pair(&builder, "draft", domain->draft);
@@ -106,7 +107,8 @@ bool managed_save(struct domain *domain, GError **error)
 
 void managed_remove(struct domain *domain)
 {
-	g_autofree char *path = managed_path(domain->uuid), *checkpoint = managed_checkpoint(domain);
+	g_autofree char *path = managed_path(domain->uuid),
+			*checkpoint = managed_checkpoint(domain);
 	g_autofree char *directory = g_path_get_dirname(path);
 
 	unlink(checkpoint);
@@ -149,6 +151,7 @@ static void restore(struct domain *domain, GVariant *state, enum phase phase)
 	domain_set_started(domain, number(state, "start_time"), number(state, "restarts"));
 	domain_set_rings(domain, number(state, "store_mfn"), number(state, "console_mfn"));
 	domain->preserved = number(state, "preserved");
+	domain->restarting = number(state, "restarting");
 	domain->suspending = number(state, "suspending");
 	domain->draft = sxp_child_text(state, "draft");
 	domain->store_port = number(state, "store_port");

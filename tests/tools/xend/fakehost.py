@@ -204,6 +204,8 @@ class Host:
     def kill(self):
         self.xend.kill()
         self.xend.wait()
+        # A script that it was just starting may still have it open, and must not be taken for the next xend.
+        self.socket.unlink(missing_ok=True)
 
     def stop(self):
         """Ends xend as "xend stop" does, and checks that it had nothing to complain of."""

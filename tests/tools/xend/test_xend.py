@@ -513,6 +513,33 @@ while True:
     assert 0 < whole < 25
 
 
+@pytest.mark.parametrize("reason, action, kept", [
+    (REBOOT, ["on_reboot", "restart"], []), (CRASH, ["on_crash", "rename-restart"], ["alice-1"])])
+def test_killed_while_restarting(host, reason, action, kept):
+    """A guest that is to be started anew is, once, and what is to be kept is, whenever xend is killed."""
+    chance = random.Random(6)
+    (host.fake / "slow.build").write_text("30")
+    went_on = 0
+    for _ in range(10):
+        uuid = child(host.call.create(host.vm("alice", VIF, action)), "uuid")
+        host.call.unpause("alice")
+        age(host, "alice")
+        first = host.domid()
+        host.log.write_text("")
+        host.guest_ends(first, reason)
+        time.sleep(chance.random() * 0.4)
+        host.kill()
+        host.start()
+        wait_until(lambda: host.names() == ["Domain-0", *kept, "alice"] and host.domid() not in (None, first))
+        wait_until(lambda: child(host.server.xend.domain("alice"), "state") == "------")
+        assert child(host.server.xend.domain("alice"), "uuid") == uuid
+        went_on += "was being restarted" in host.log.read_text()
+        for name in ("alice", *kept):
+            host.call.destroy(name)
+        assert host.leftovers() == []
+    assert 0 < went_on < 10
+
+
 def test_guest_gone_while_xend_is_away(host):
     host.call.create(host.vm("alice", VIF))
     host.call.create(host.vm("bob", VIF))
