@@ -198,6 +198,7 @@ def test_debian_guest(start, tmp_path, kind, cpus):
     host = start(limit=5300, mem=3072, image_options=["-q", "-p", "grub-common"],
                  qemu=["-drive", drive % image, "-drive", drive % scratch])
     host.add_bridge()
+    host.remember()
     host.check(prepare, 1800)
     host.check("xm create -q /dev/null name=deb memory=512 vcpus=%d bootloader=pygrub disk=%s,xvda,w vif=bridge=xenbr0 "
                "</dev/null" % (cpus, disk), 600)
