@@ -55,12 +55,14 @@ def test_shutdown(host):
     """A guest that was ending has ended when the next xend is there, with all that it had."""
     chance = random.Random(3)
     for turn in range(40):
-        host.create("s", "disk=file:/root/disk1,xvda,w", "vif=bridge=xenbr0")
-        host.wait_guest("s")
-        host.check("(xm shutdown -w s) </dev/null >/dev/null 2>&1 & sleep %.3f; " % chance.uniform(0, 5) + KILL, 180)
+        # Each has a log of its own, which says when it is up.
+        name = "s%d" % turn
+        host.create(name, "disk=file:/root/disk1,xvda,w", "vif=bridge=xenbr0")
+        host.wait_guest(name)
+        host.check("(xm shutdown -w %s) </dev/null >/dev/null 2>&1 & sleep %.3f; " % (name, chance.uniform(0, 5)) + KILL, 180)
         # Killed before it had passed the wish on?
-        if "s" in host.domains():
-            host.run("xm shutdown -w s 2>/dev/null", 180)
+        if name in host.domains():
+            host.run("xm shutdown -w %s 2>/dev/null" % name, 180)
         host.frees_all(120)
 
 
