@@ -10,6 +10,7 @@
 #include "hotplug.h"
 #include "log.h"
 #include "options.h"
+#include "store.h"
 
 /* The classic name, for one's own; where Debian's qemu-system-xen has it; names to look for in
  * PATH. */
@@ -123,6 +124,8 @@ bool qemu_start(struct domain *domain, GError **error)
 void qemu_stop(int domid)
 {
 	g_autofree char *file = pid_file(domid);
+	/* It removes the file as it ends. */
+	bool was_started = g_file_test(file, G_FILE_TEST_EXISTS);
 	pid_t pid = running(domid);
 	int tries;
 
@@ -132,5 +135,8 @@ void qemu_stop(int domid)
 		g_usleep(G_USEC_PER_SEC / 10);
 	if (pid && running(domid) == pid)
 		kill(pid, SIGKILL);
+	/* And it writes once more to nodes that are gone by now, and removes only the lowest of them. */
+	if (was_started)
+		store_remove("/local/domain/0/backend/qdisk/%d", domid);
 	unlink(file);
 }
