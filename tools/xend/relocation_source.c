@@ -39,7 +39,7 @@
 /* A running guest's memory goes in so many rounds at most, and what is then left in so many seconds
  * if possible. */
 #define MAX_ROUNDS 30
-#define MAX_STOP   0.02
+#define MAX_STOP   0.005
 /* How long, and how often, a target that is not heard of is asked, before it is done from time to
  * time. */
 #define DOUBT_SECONDS 5
