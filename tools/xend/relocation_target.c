@@ -363,8 +363,9 @@ static bool receive(struct incoming *in, struct link *link, struct domain *domai
 }
 
 /*
- * The guest connects its devices anew. What else there is to do on this host, which may be the source, too, waits for that:
- * the guest's network stands still until then. Returns how long it took, in milliseconds.
+ * The guest connects its devices anew. What else there is to do on this host, which may be the
+ * source, too, waits for that: the guest's network stands still until then. Returns how long it
+ * took, in milliseconds.
  */
 static unsigned int wait_devices(struct domain *domain)
 {

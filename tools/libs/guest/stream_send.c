@@ -5,7 +5,7 @@
  * The hypervisor logs which pages change. What is read of a running domain may be torn or old, but
  * is then in the log, and is sent again; what cannot be made sense of, such as a page table that is
  * being changed, is left to the last round. In that round nothing changes any more: the list of
- * frames and the types of all pages are looked at anew, and what differs from what was sent goes
+ * frames and the types of tables are looked at anew, and what differs from what was sent goes
  * again.
  */
 #include <errno.h>
@@ -349,8 +349,8 @@ static void note_frames(struct sender *x, const struct stream_p2m *old)
 }
 
 /*
- * Whether the type of page @pfn is to be looked at again. Data that has become a table since it was sent is in the log; a table
- * that has become another one should be, too.
+ * Whether the type of page @pfn is to be looked at again. Data that has become a table since it was
+ * sent is in the log; a table that has become another one should be, too.
  */
 static bool is_doubtful(const struct sender *x, uint64_t pfn)
 {
