@@ -217,7 +217,7 @@ bool store_batch_commit(struct store_batch *batch, GError **error)
 	return done;
 }
 
-/* Up to @end, or until @own tells of a change of what it watches; for a step if it tells nothing. */
+/* Until @own tells of a change, or up to @end; for a step if it tells nothing. */
 static void wait_change(struct xs_handle *own, gint64 end)
 {
 	gint64 left = MAX(end - g_get_monotonic_time(), 0) / 1000 + 1;

@@ -1,9 +1,11 @@
 /*
  * What a guest that is moved, and whoever talks to it, notice of that.
  *
- * pulse serve PAGES      in the guest: answers UDP and TCP on port 7, writes so many pages a second, round and round in
- *                        memory of 32 MiB, and answers "gap" with the longest time between two of its looks at the clock
- * pulse ask ADDRESS      elsewhere: sends to both every 2 ms until standard input ends; prints what came of it
+ * pulse serve PAGES      in the guest: answers UDP and TCP on port 7, writes so many pages a
+ *                        second, round and round in memory of 32 MiB, and tells with each answer
+ *                        the longest time between two of its looks at the clock
+ * pulse ask ADDRESS      elsewhere: sends to both every 2 ms until standard input ends; prints what
+ *                        came of it
  *
  * Times are the real-time clock's: a guest's monotonic one stands still while it is suspended.
  */
