@@ -39,7 +39,7 @@
 /* A running guest's memory goes in so many rounds at most, and what is then left in so many seconds
  * if possible. */
 #define MAX_ROUNDS 30
-#define MAX_STOP   0.02
+#define MAX_STOP   0.005
 /* How long, and how often, a target that is not heard of is asked, before it is done from time to
  * time. */
 #define DOUBT_SECONDS 5
@@ -472,6 +472,17 @@ static bool find_out(struct outgoing *out, GError **error)
 	return false;
 }
 
+/* That it runs there; it may say how many milliseconds ago. */
+static bool wait_running(struct outgoing *out, GError **error)
+{
+	g_autoptr(GVariant) message = link_expect(out->link, "running", ANSWER_SECONDS, error);
+	g_autofree char *waited = message ? sxp_child_text(message, "waited") : NULL;
+	gint64 ms = waited ? g_ascii_strtoll(waited, NULL, 10) : 0, now = g_get_monotonic_time();
+
+	out->runs = MAX(now - CLAMP(ms, 0, ANSWER_SECONDS * 1000) * 1000, out->prepared);
+	return message;
+}
+
 static bool decide(struct outgoing *out, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
@@ -492,8 +503,7 @@ static bool decide(struct outgoing *out, GError **error)
 	/* It does not go on by itself any more; after a restart of xend the record says so. */
 	out->domain->suspending = false;
 	if (link_send_word(out->link, "commit", ANSWER_SECONDS, &cause) &&
-		link_expect_word(out->link, "running", ANSWER_SECONDS, &cause)) {
-		out->runs = g_get_monotonic_time();
+		wait_running(out, &cause)) {
 		gone(out->domain, out->record, out->link);
 		return true;
 	}

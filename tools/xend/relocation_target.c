@@ -362,6 +362,35 @@ static bool receive(struct incoming *in, struct link *link, struct domain *domai
 	       link_expect_word(link, "commit", COMMIT_SECONDS, error) && commit(in, error);
 }
 
+/*
+ * The guest connects its devices anew. What else there is to do on this host, which may be the
+ * source, too, waits for that: the guest's network stands still until then. Returns how long it
+ * took, in milliseconds.
+ */
+static unsigned int wait_devices(struct domain *domain)
+{
+	static const char *const connected[] = { "4", NULL };
+	gint64 begin = g_get_monotonic_time(), now = begin;
+
+	for (unsigned int i = 0; i < domain->devices->len; i++) {
+		struct device *device = domain->devices->pdata[i];
+		g_autofree char *back = device_back_path(domain, device), *state = NULL;
+		g_autofree char *path = g_strconcat(back, "/state", NULL);
+
+		/* A guest need not have a driver for each of them. */
+		if (device->class->plug && now - begin < G_TIME_SPAN_SECOND)
+			store_wait_for(path, connected, 1, &state);
+		now = g_get_monotonic_time();
+	}
+	return (now - begin) / 1000;
+}
+
+static void send_running(struct link *link, unsigned int waited)
+{
+	link_send(link, sxp_list(sxp_atom("running"), sxp_pair_int("waited", waited), NULL),
+		SEND_SECONDS, NULL);
+}
+
 /* From here on nothing can fail: what goes wrong is this host's matter. */
 static void start(struct incoming *in, struct link *link, struct domain *domain)
 {
@@ -372,7 +401,7 @@ static void start(struct incoming *in, struct link *link, struct domain *domain)
 	g_clear_error(&error);
 	/* Before the source gives it back. */
 	domain_lock_take_over(in->record->name, in->record->uuid);
-	link_send_word(link, "running", SEND_SECONDS, NULL);
+	send_running(link, wait_devices(domain));
 	if (!domain_build_finish(domain, &error))
 		log_error("domain %s: %s", domain->name, error->message);
 	in->record->phase = MOVE_RUNNING;

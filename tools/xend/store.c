@@ -7,7 +7,7 @@
 #include "error.h"
 #include "log.h"
 
-/* How often a wait looks at a node when nobody tells of a change, and a transaction is repeated. */
+/* How often a wait looks at a node that cannot be watched, and a transaction is repeated. */
 #define WAIT_STEP_MS 20
 #define MAX_TRIES    100
 
@@ -217,20 +217,44 @@ bool store_batch_commit(struct store_batch *batch, GError **error)
 	return done;
 }
 
+/* Until @own tells of a change, or up to @end; for a step if it tells nothing. */
+static void wait_change(struct xs_handle *own, gint64 end)
+{
+	gint64 left = MAX(end - g_get_monotonic_time(), 0) / 1000 + 1;
+	GPollFD fd = { .fd = own ? xs_fileno(own) : -1, .events = G_IO_IN };
+	char **event = NULL;
+
+	if (own && !g_poll(&fd, 1, MIN(left, G_MAXINT)))
+		return;
+	if (own)
+		event = xs_check_watch(own);
+	if (!event)
+		g_usleep(WAIT_STEP_MS * 1000);
+	while (event) {
+		free(event);
+		event = xs_check_watch(own);
+	}
+}
+
 bool store_wait_for(const char *path, const char *const *wanted, unsigned int seconds, char **value)
 {
 	gint64 end = g_get_monotonic_time() + seconds * G_TIME_SPAN_SECOND;
+	struct xs_handle *own = xs_open(XS_OPEN_SOCKETONLY);
+	bool found;
 
-	for (;;) {
-		g_autofree char *now = store_read("%s", path);
-		bool found = now && g_strv_contains(wanted, now);
-
-		if (found || g_get_monotonic_time() >= end) {
-			*value = g_steal_pointer(&now);
-			return found;
-		}
-		g_usleep(WAIT_STEP_MS * 1000);
-	}
+	if (own && !xs_watch(own, path, path))
+		g_clear_pointer(&own, xs_close);
+	*value = NULL;
+	do {
+		g_free(*value);
+		*value = store_read("%s", path);
+		found = *value && g_strv_contains(wanted, *value);
+		if (!found)
+			wait_change(own, end);
+	} while (!found && g_get_monotonic_time() < end);
+	if (own)
+		xs_close(own);
+	return found;
 }
 
 /* Watches have tokens equal to their paths. */

@@ -133,6 +133,9 @@ class Backends(threading.Thread):
         state = self.store.read(path + "/state")
         if state == "1" and kind not in self.dead:
             self.store.replace(path + "/state", "1", "2")
+        elif state == "2":
+            # The guest connects at once, even if it does not run yet.
+            self.store.replace(path + "/state", "2", "4")
         elif state == "5" and kind not in self.deaf:
             self.store.replace(path + "/state", "5", "6")
 

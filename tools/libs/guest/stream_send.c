@@ -5,7 +5,7 @@
  * The hypervisor logs which pages change. What is read of a running domain may be torn or old, but
  * is then in the log, and is sent again; what cannot be made sense of, such as a page table that is
  * being changed, is left to the last round. In that round nothing changes any more: the list of
- * frames and the types of all pages are looked at anew, and what differs from what was sent goes
+ * frames and the types of tables are looked at anew, and what differs from what was sent goes
  * again.
  */
 #include <errno.h>
@@ -348,24 +348,34 @@ static void note_frames(struct sender *x, const struct stream_p2m *old)
 			add(x->todo, pfn);
 }
 
-/* Pages that were never sent, or as something else than they are. */
+/*
+ * Whether the type of page @pfn is to be looked at again. Data that has become a table since it was
+ * sent is in the log; a table that has become another one should be, too.
+ */
+static bool is_doubtful(const struct sender *x, uint64_t pfn)
+{
+	return x->v.p2m.mfn[pfn] && !has(x->todo, pfn) &&
+	       (x->sent[pfn] == NEVER || xg_table_level((uint32_t)x->sent[pfn] << 28));
+}
+
+/* Pages that were never sent, or as tables that they are not any more. */
 static bool note_types(struct sender *x, GError **error)
 {
 	struct batch *b = x->b;
 
-	for (uint64_t first = 0; first < x->v.p2m.max_pfn; first += STREAM_BATCH) {
-		unsigned nr = MIN(STREAM_BATCH, x->v.p2m.max_pfn - first);
-		const xen_pfn_t *mfn = x->v.p2m.mfn + first;
-
-		if (!get_types(x, mfn, b->type, nr, error))
+	for (uint64_t pfn = 0; pfn < x->v.p2m.max_pfn;) {
+		for (b->nr = 0; b->nr < STREAM_BATCH && pfn < x->v.p2m.max_pfn; pfn++)
+			if (is_doubtful(x, pfn)) {
+				b->pfn[b->nr] = pfn;
+				b->mfn[b->nr++] = x->v.p2m.mfn[pfn];
+			}
+		if (b->nr && !get_types(x, b->mfn, b->type, b->nr, error))
 			return false;
-		for (unsigned i = 0; i < nr; i++) {
-			uint8_t type = (b->type[i] & XEN_DOMCTL_PFINFO_LTAB_MASK) >> 28;
+		for (unsigned i = 0; i < b->nr; i++) {
+			uint8_t type = type_of(b, i) >> 28, sent = x->sent[b->pfn[i]];
 
-			if (mfn[i] && type != x->sent[first + i] &&
-				!(type == XEN_DOMCTL_PFINFO_XTAB >> 28 &&
-					x->sent[first + i] == NEVER))
-				add(x->todo, first + i);
+			if (type != sent && !(type == XEN_DOMCTL_PFINFO_XTAB >> 28 && sent == NEVER))
+				add(x->todo, b->pfn[i]);
 		}
 	}
 	return true;
