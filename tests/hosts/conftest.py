@@ -43,14 +43,24 @@ def boot_dom0(request):
     yield from starter(request, Dom0)
 
 
-@pytest.fixture(scope="module")
-def dom0(request):
-    """One host at dom0's prompt for all tests of a module, with the module's SHARED settings."""
-    name = request.module.__name__
-    with host_module.Host(name, **request.module.SHARED) as started:
+def of_module(request, kind):
+    """Starts one host of a kind for all tests of a module, with the module's SHARED settings."""
+    with kind(request.module.__name__, **request.module.SHARED) as started:
         request.module.shared_host = started
         started.wait_ready()
         yield started
+
+
+@pytest.fixture(scope="module")
+def dom0(request):
+    """One host at dom0's prompt for all tests of a module."""
+    yield from of_module(request, host_module.Host)
+
+
+@pytest.fixture(scope="module")
+def module_dom0(request):
+    """One host with our control stack for all tests of a module, which no other module uses."""
+    yield from of_module(request, Dom0)
 
 
 # The host of the fixture below, while there is one.
@@ -108,7 +118,7 @@ def pytest_runtest_makereport(item, call):
     if not report.failed:
         return
     hosts = list(getattr(item, "hosts", []))
-    if {"dom0", "host"} & set(item.fixturenames) and hasattr(item.module, "shared_host"):
+    if {"dom0", "module_dom0", "host"} & set(item.fixturenames) and hasattr(item.module, "shared_host"):
         hosts.append(item.module.shared_host)
     for started in hosts:
         report.sections.append(("console of %s" % started.name, started.tail()))

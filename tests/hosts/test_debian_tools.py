@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from dom0 import Dom0
 
 pytestmark = [
     pytest.mark.full, pytest.mark.timeout(1500),
     pytest.mark.skipif(not Path("/usr/bin/xenstore-ls").exists(), reason="needs Debian's package xenstore-utils"),
 ]
+SHARED = {
+    "image_options": ["-d"], "limit": 1400,
+    "placed": [("/usr/bin/xenstore-" + name, "/root/debian/xenstore-" + name) for name in ("ls", "watch")],
+}
 XL = "/usr/lib/xen-4.17/bin/xl"
 # Of xl's lines of information about the host those that do not change from one moment to the next.
 INFO = ("host", "release", "version", "machine", "nr_cpus", "max_cpu_id", "nr_nodes", "cores_per_socket",
@@ -19,16 +22,12 @@ INFO = ("host", "release", "version", "machine", "nr_cpus", "max_cpu_id", "nr_no
 
 
 @pytest.fixture(scope="module", name="host")
-def host_with_both(request):
+def host_with_both(module_dom0):
     """A dom0 with Debian's tools, in which ours run, and a guest."""
-    programs = [("/usr/bin/xenstore-" + name, "/root/debian/xenstore-" + name) for name in ("ls", "watch")]
-    with Dom0("test_debian_tools", image_options=["-d"], placed=programs, limit=1400) as started:
-        request.module.shared_host = started
-        started.wait_ready()
-        started.check("chmod +x /root/debian/*; truncate -s 16M /root/disk")
-        started.create("both", "vcpus=2", "disk=file:/root/disk,xvda,w")
-        started.wait_guest("both")
-        yield started
+    module_dom0.check("chmod +x /root/debian/*; truncate -s 16M /root/disk")
+    module_dom0.create("both", "vcpus=2", "disk=file:/root/disk,xvda,w")
+    module_dom0.wait_guest("both")
+    return module_dom0
 
 
 def values(text):

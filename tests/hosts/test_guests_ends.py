@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from dom0 import Dom0
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(2400)]
 
+# Room for all guests at once.
+SHARED = {"mem": 3072, "limit": 2300}
 MEMORY = "memory=96"
 POWEROFF, REBOOT = "(sleep 2; poweroff -f) & true", "(sleep 2; reboot -f) & true"
 CRASH = "(sleep 2; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger) & true"
@@ -26,15 +27,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module", name="host")
-def shared_host(request):
-    """A dom0 with room for all guests at once, and for two cores."""
-    with Dom0("test_guests_ends", mem=3072, limit=2300) as started:
-        request.module.shared_host = started
-        started.wait_ready()
-        yield started
-
-
 def follows(host, name, first, expected):
     """Whether the guests whose names begin with this one's are as they should be."""
     now = {other: row for other, row in host.domains().items() if re.fullmatch(name + "(-1)?", other)}
@@ -50,10 +42,12 @@ def follows(host, name, first, expected):
     return True
 
 
-def test_every_end(host):
+def test_every_end(module_dom0):
     """All guests run side by side, for the minute that a guest must have lived to be started again, and then end."""
+    host = module_dom0
+    # Cores go to memory.
     host.check("mkdir -p /var/xen/dump && mount -t tmpfs none /var/xen/dump")
-    free = int(host.info("free_memory"))
+    host.remember()
     for name, action, _, _, _ in CASES:
         host.create(name, MEMORY, action)
     for name, *_ in CASES:
@@ -70,4 +64,4 @@ def test_every_end(host):
             host.wait_guest(name, 400, times=2)
             assert host.check_guest(name, "echo anew") == "anew"
     host.check("for g in $(xm list | awk '$2 > 0 { print $1 }'); do xm destroy $g; done", 200)
-    host.wait_until("all memory is free", lambda: int(host.info("free_memory")) == free, 120)
+    host.frees_all(120)

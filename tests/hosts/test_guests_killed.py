@@ -4,23 +4,20 @@ on or clean up."""
 import random
 
 import pytest
-from dom0 import Dom0
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(2 * 3600)]
 
+SHARED = {"limit": 2 * 3600 - 60}
 KILL = "kill -9 $(cat /run/xend.pid); wait; xend start"
 
 
 @pytest.fixture(scope="module", name="host")
-def shared_host(request):
+def host_with_disks(module_dom0):
     """A dom0 with a bridge and two disks for guests."""
-    with Dom0("test_guests_killed", limit=2 * 3600 - 60) as started:
-        request.module.shared_host = started
-        started.wait_ready()
-        started.add_bridge()
-        started.check("truncate -s 16M /root/disk1 /root/disk2")
-        started.remember()
-        yield started
+    module_dom0.add_bridge()
+    module_dom0.check("truncate -s 16M /root/disk1 /root/disk2")
+    module_dom0.remember()
+    return module_dom0
 
 
 def detach_all(host, name):
