@@ -57,6 +57,7 @@ def test_twenty_guests_fifty_times(start):
         host.frees_all(120, slack=1)
         descriptors = host.check("for p in xend xenstored xenconsoled; do ls /proc/$(pidof $p)/fd | wc -l; done")
         sizes.append((resident(host, "xend"), resident(host, "xenstored"), descriptors))
+        print("turn %d: %s" % (turn, sizes[-1]))
     # The first turns fill caches.
     assert len({descriptors for _, _, descriptors in sizes[10:]}) <= 3, sizes
     assert sizes[-1][0] < sizes[10][0] * 1.2 + 1024 and sizes[-1][1] < sizes[10][1] * 1.2 + 1024, sizes
