@@ -2,13 +2,25 @@
  * Saving a paravirtual domain to a stream, and restoring one from it.
  *
  * The stream is in the public format "libxenctrl Domain Image Format", version 3, little-endian;
- * version 2 is read, too. Domains are 64-bit ones. The format has no checksum: what is damaged in
- * a page's contents is not noticed, what is damaged elsewhere is an error.
+ * version 2 is read, too. Domains are 64-bit ones. The format has no checksum; who saves a domain
+ * can be told sums of the stream, and keep them beside it.
  */
 #ifndef XENSTREAM_H
 #define XENSTREAM_H
 
 #include "xenguest.h"
+
+/**
+ * What a stream adds up to, if nothing in it is damaged, cut out or exchanged. Who restores it is told by @start before
+ * anything is done, and by @all before anything that belongs to the domain is made use of.
+ */
+struct xg_stream_sums {
+	uint64_t start; /* up to its STATIC_DATA_END */
+	uint64_t all;   /* up to its END */
+};
+
+/** The same sum, XXH3 of 64 bits, of @len bytes. */
+uint64_t xg_sum(const void *data, size_t len);
 
 /** What is saved. */
 struct xg_save_config {
@@ -19,6 +31,7 @@ struct xg_save_config {
 	 */
 	bool (*suspend)(void *data, GError **error);
 	void *suspend_data;
+	struct xg_stream_sums *sums; /* set on success; or NULL. Not for xg_send_pv() */
 
 	xg_progress_fn progress; /* or NULL; called from the thread that saves */
 	void *progress_data;
@@ -84,6 +97,7 @@ struct xg_restore_config {
 	uint64_t memory_kb;     /* what the domain may have; a stream with more is refused */
 	uint32_t console_domid; /* who serves console and xenstore; usually 0 */
 	uint32_t store_domid;
+	const struct xg_stream_sums *sums; /* as the stream was saved; or NULL, if they are not known */
 
 	xg_progress_fn progress; /* or NULL; called from the thread that restores */
 	void *progress_data;

@@ -145,6 +145,7 @@ static bool bring_back(struct build *build, struct xg_pv_result *result, GError 
 		.domid = domain->domid,
 		.vcpus = domain->config->maxvcpus,
 		.memory_kb = (uint64_t)MAX(domain->config->memory, domain->config->maxmem) << 10,
+		.sums = stream->sums,
 		.progress = stream->progress,
 		.progress_data = stream->data,
 		.cancellable = stream->cancellable,

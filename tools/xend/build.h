@@ -15,6 +15,7 @@ bool domain_build(struct domain *domain, GError **error);
 
 struct domain_stream {
 	int fd; /* at the begin of the stream */
+	const struct xg_stream_sums *sums; /* by which damage is noticed; or NULL */
 	GCancellable *cancellable;
 	/* As xg_progress_fn. */
 	void (*progress)(const char *stage, uint64_t done, uint64_t total, void *data);

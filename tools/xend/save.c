@@ -32,17 +32,19 @@ static bool write_domain(int fd, void *data, GError **error)
 {
 	struct saving *saving = data;
 	struct domain *domain = saving->domain;
+	struct saved_sums sums;
 	struct xg_save_config config = {
 		.domid = domain->domid,
 		.suspend = suspend,
 		.suspend_data = domain,
+		.sums = &sums.stream,
 		.progress = progress_set,
 		.progress_data = (void *)saving->path,
 	};
 
 	progress_set("suspending", 0, 0, (void *)saving->path);
-	return saved_write_head(fd, domain->config, error) && xg_save_pv(xc, fd, &config, error) &&
-	       saved_write_tail(fd, error);
+	return saved_write_head(fd, domain->config, &sums, error) &&
+	       xg_save_pv(xc, fd, &config, error) && saved_write_tail(fd, &sums, error);
 }
 
 bool domain_save(struct domain *domain, const char *path, bool checkpoint, GError **error)
@@ -98,10 +100,15 @@ static void take_back(struct domain *domain, struct config *old)
 
 static struct domain *restore_from(int fd, const char *path, GError **error)
 {
+	struct saved_sums sums;
+	struct config *config = saved_read_head(fd, &sums, error), *old = NULL;
 	const struct domain_stream stream = {
-		.fd = fd, .progress = progress_set, .data = (void *)path, .finish = saved_read_tail
+		.fd = fd,
+		.sums = config && sums.at ? &sums.stream : NULL,
+		.progress = progress_set,
+		.data = (void *)path,
+		.finish = saved_read_tail,
 	};
-	struct config *config = saved_read_head(fd, error), *old = NULL;
 	struct domain *domain = config ? find_or_add(config, &old, error) : NULL;
 
 	if (!domain)

@@ -2,7 +2,9 @@
  * xl's file, as `xl save` of Xen 4.17 writes it: a header, data that a reader may leave out (there
  * the configuration is), and then the public "LibXenLight Domain Image Format", version 2, whose
  * record LIBXC_CONTEXT is followed by the domain's stream. Behind the configuration in xl's form
- * stands ours, which xl does not look at.
+ * stands ours, which xl does not look at, and then a comment with checksums. Records of our own would
+ * be the other place for these, but the public checker, verify-stream-v2, takes none that it does not
+ * know.
  */
 #include "saved_file.h"
 
@@ -51,6 +53,15 @@ enum { RECORD_END, RECORD_LIBXC_CONTEXT, RECORD_EMULATOR_XENSTORE_DATA, RECORD_E
 /* State of a device model; domains here have none. */
 #define MAX_RECORD (256u << 20)
 
+/* Of what stands before it, and of the stream: as struct saved_sums has them. */
+#define SUMS_LINE   "\n# xxh3 %016lx %016lx %016lx\n"
+#define SUMS_LENGTH (8 + 3 * 16 + 2 + 1)
+
+static char *sums_line(const struct saved_sums *sums)
+{
+	return g_strdup_printf(SUMS_LINE, sums->head, sums->stream.start, sums->stream.all);
+}
+
 /* ---- Writing ---- */
 
 bool saved_replace(const char *path, char **draft, bool write(int fd, void *data, GError **error),
@@ -81,7 +92,15 @@ static bool put(int fd, const void *data, size_t length, GError **error)
 	return fd_write_all(fd, data, length) || (fail_errno(error, "cannot be written"), false);
 }
 
-bool saved_write_head(int fd, const struct config *config, GError **error)
+static bool put_sums(int fd, const struct saved_sums *sums, GError **error)
+{
+	g_autofree char *line = sums_line(sums);
+
+	return put(fd, line, SUMS_LENGTH, error);
+}
+
+/* The file up to the sums. */
+static GByteArray *head_bytes(const struct config *config)
 {
 	g_autoptr(GVariant) sxp = g_variant_ref_sink(config_sxp(config));
 	g_autofree char *json = saved_json(config), *own = sxp_print(sxp);
@@ -89,23 +108,37 @@ bool saved_write_head(int fd, const struct config *config, GError **error)
 	struct file_header file = {
 		.byte_order = BYTE_ORDER_MARK,
 		.mandatory = FLAG_JSON | FLAG_STREAM_V2,
-		.data_length = sizeof(json_length) + json_length + strlen(own),
+		.data_length = sizeof(json_length) + json_length + strlen(own) + SUMS_LENGTH,
 	};
+	GByteArray *head = g_byte_array_new();
+
+	memcpy(file.magic, magic, sizeof(magic));
+	g_byte_array_append(head, (void *)&file, sizeof(file));
+	g_byte_array_append(head, (void *)&json_length, sizeof(json_length));
+	g_byte_array_append(head, (void *)json, json_length);
+	return g_byte_array_append(head, (void *)own, strlen(own));
+}
+
+bool saved_write_head(int fd, const struct config *config, struct saved_sums *sums, GError **error)
+{
+	g_autoptr(GByteArray) head = head_bytes(config);
 	struct image_header image = { .ident = IDENT, .version = GUINT32_TO_BE(IMAGE_VERSION) };
 	struct record record = { .type = RECORD_LIBXC_CONTEXT };
 
-	memcpy(file.magic, magic, sizeof(magic));
-	return put(fd, &file, sizeof(file), error) &&
-	       put(fd, &json_length, sizeof(json_length), error) &&
-	       put(fd, json, json_length, error) && put(fd, own, strlen(own), error) &&
+	*sums = (struct saved_sums){ .at = head->len, .head = xg_sum(head->data, head->len) };
+	return put(fd, head->data, head->len, error) && put_sums(fd, sums, error) &&
 	       put(fd, &image, sizeof(image), error) && put(fd, &record, sizeof(record), error);
 }
 
-bool saved_write_tail(int fd, GError **error)
+bool saved_write_tail(int fd, const struct saved_sums *sums, GError **error)
 {
 	struct record record = { .type = RECORD_END };
 
-	return put(fd, &record, sizeof(record), error);
+	if (!put(fd, &record, sizeof(record), error))
+		return false;
+	if (lseek(fd, sums->at, SEEK_SET) < 0)
+		return fail_errno(error, "cannot be written"), false;
+	return put_sums(fd, sums, error);
 }
 
 /* ---- Reading ---- */
@@ -177,6 +210,8 @@ static bool read_image_header(int fd, GError **error)
 			       options & OPTION_LEGACY ? "that was converted from an older form"
 						       : "of a big-endian machine"),
 		       false;
+	if (options)
+		return fail(error, "has a domain with unknown options %#x", options), false;
 	return read_records(fd, RECORD_LIBXC_CONTEXT, error);
 }
 
@@ -215,18 +250,47 @@ static struct config *parse_data(const char *data, uint32_t length, GError **err
 	return sxp ? config_parse(sxp, error) : NULL;
 }
 
-struct config *saved_read_head(int fd, GError **error)
+/*
+ * Takes the sums from the end of @head, @length bytes of the file, if they are there, and compares
+ * the one of what is before them.
+ */
+static bool check_head(const char *head, size_t length, struct saved_sums *sums, GError **error)
 {
-	g_autofree char *data = NULL;
+	g_autofree char *line = NULL;
+	const char *text;
+
+	*sums = (struct saved_sums){ 0 };
+	/* So end the configuration of xl, and ours as it was before there were sums. */
+	if (!head[length - 1] || head[length - 1] == ')')
+		return true;
+	sums->at = MAX(length, SUMS_LENGTH) - SUMS_LENGTH;
+	text = head + sums->at;
+	sums->head = xg_sum(head, sums->at);
+	sums->stream.start = g_ascii_strtoull(text + 25, NULL, 16);
+	sums->stream.all = g_ascii_strtoull(text + 42, NULL, 16);
+	line = sums_line(sums);
+	return (length >= SUMS_LENGTH && !memcmp(line, text, SUMS_LENGTH)) ||
+	       (fail(error, "is damaged: the checksum of its configuration is wrong"), false);
+}
+
+struct config *saved_read_head(int fd, struct saved_sums *sums, GError **error)
+{
+	g_autofree char *head = NULL;
 	g_autoptr(config_t) config = NULL;
 	struct file_header file;
+	size_t length;
 
 	if (!read_file_header(fd, &file, error))
 		return NULL;
-	data = g_malloc(file.data_length);
-	if (!get(fd, data, file.data_length, error))
+	length = sizeof(file) + file.data_length;
+	head = g_malloc(length + 1);
+	memcpy(head, &file, sizeof(file));
+	/* So that reading a number ends. */
+	head[length] = 0;
+	if (!get(fd, head + sizeof(file), file.data_length, error) ||
+		!check_head(head, length, sums, error))
 		return NULL;
-	config = parse_data(data, file.data_length, error);
+	config = parse_data(head + sizeof(file), file.data_length, error);
 	return config && read_image_header(fd, error) ? g_steal_pointer(&config) : NULL;
 }
 

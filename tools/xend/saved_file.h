@@ -5,6 +5,9 @@
 #ifndef XEND_SAVED_FILE_H
 #define XEND_SAVED_FILE_H
 
+#include <sys/types.h>
+#include <xenstream.h>
+
 #include "config.h"
 
 /*
@@ -14,12 +17,22 @@
 bool saved_replace(const char *path, char **draft, bool write(int fd, void *data, GError **error), void *data,
 	GError **error);
 
-/* Writes what comes before the stream, and what comes after it. */
-bool saved_write_head(int fd, const struct config *config, GError **error);
-bool saved_write_tail(int fd, GError **error);
+/* Checksums, by which damage is noticed. They stand before the stream, behind the configuration. */
+struct saved_sums {
+	off_t at;      /* where they are in the file */
+	uint64_t head; /* of all that comes before them */
+	struct xg_stream_sums stream;
+};
 
-/* Reads what comes before the stream, and what comes after it: that all of it is there. */
-struct config *saved_read_head(int fd, GError **error);
+/* Writes what comes before the stream; then, with the stream's sums, what comes after it. */
+bool saved_write_head(int fd, const struct config *config, struct saved_sums *sums, GError **error);
+bool saved_write_tail(int fd, const struct saved_sums *sums, GError **error);
+
+/*
+ * Reads what comes before the stream, and what comes after it: that all of it is there. Files of xl, and of older versions
+ * of this program, have no sums; then sums->at is 0.
+ */
+struct config *saved_read_head(int fd, struct saved_sums *sums, GError **error);
 bool saved_read_tail(int fd, GError **error);
 
 /*

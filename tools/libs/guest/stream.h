@@ -101,6 +101,7 @@ struct stream_tsc_info {
 struct stream {
 	int fd;
 	bool skips; /* a file in which holes may stand for zeros */
+	struct stream_sum *sum; /* of all that has passed; or NULL */
 	uint32_t domid;
 	GCancellable *cancellable;
 	xg_progress_fn progress;
@@ -116,23 +117,28 @@ bool xg_stream_go_on(
 
 /** Writes all of @iov, which is changed. */
 bool xg_stream_writev(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
+/** The same without the sum. */
+bool xg_stream_writev_only(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
 
 /** Writes a record whose body is @head and then @data; the padding comes by itself. */
 bool xg_stream_put(const struct stream *s, uint32_t type, const void *head, size_t head_len,
 	const void *data, size_t len, GError **error);
 
-/** Fills all of @iov, which is changed; an end of the stream before that is an error. */
-bool xg_stream_readv(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
+/** Reads @len bytes; an end of the stream before that is an error. */
 bool xg_stream_read(const struct stream *s, void *data, size_t len, GError **error);
+/** Fills all of @iov, which is changed, without the sum. */
+bool xg_stream_readv_only(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
 
-/** Whether a page holds nothing but zeros. */
+extern const uint8_t xg_zero_page[XC_PAGE_SIZE];
+
+/** Whether a page holds nothing but zeros; soon known of xg_zero_page. */
 bool xg_is_zero_page(const void *page);
 
 /** Whether @fd is a file that ends where it stands. */
 bool xg_stream_may_skip(int fd);
 
 /**
- * As xg_stream_writev() and xg_stream_readv(), for whole pages: those of zeros become holes in files that may have them
+ * Writes and reads whole pages, of which @iov is changed: those of zeros become holes in files that may have them
  * (s->skips), and holes are not read.
  */
 bool xg_stream_write_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
@@ -141,8 +147,21 @@ bool xg_stream_read_pages(const struct stream *s, struct iovec *iov, unsigned nr
 /** Sets @error to "domain N: WHAT: " and errno's text. Returns false. */
 bool xg_stream_refused(uint32_t domid, const char *what, GError **error);
 
-/** Sets @error to a message about a stream that is wrong. Returns false. */
+/** Sets @error to what is wrong with a stream that is restored ("it is …"). Returns false. */
 bool xg_stream_bad(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* ---- Sums ---- */
+
+/**
+ * A sum of bytes. A page is in it with eight: its own sum, or 0 if it holds nothing but zeros, so that these cost nothing.
+ * Nothing is done where @sum is NULL.
+ */
+struct stream_sum *xg_sum_new(void);
+void xg_sum_free(struct stream_sum *sum);
+void xg_sum_add(struct stream_sum *sum, const void *data, size_t len);
+void xg_sum_add_page(struct stream_sum *sum, const void *page);
+/** What it is so far. Not of NULL. */
+uint64_t xg_sum_value(const struct stream_sum *sum);
 
 /* ---- Frames ---- */
 

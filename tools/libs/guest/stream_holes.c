@@ -25,10 +25,14 @@ bool xg_stream_may_skip(int fd)
 	       lseek(fd, 0, SEEK_CUR) == st.st_size;
 }
 
+const uint8_t xg_zero_page[XC_PAGE_SIZE];
+
 bool xg_is_zero_page(const void *page)
 {
 	const uint64_t *words = page;
 
+	if (page == xg_zero_page)
+		return true;
 	return !*words && !memcmp(words, words + 1, XC_PAGE_SIZE - sizeof(*words));
 }
 
@@ -53,10 +57,12 @@ static unsigned data_run(const struct iovec *iov, unsigned nr)
 
 bool xg_stream_write_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
 {
+	for (unsigned i = 0; i < nr; i++)
+		xg_sum_add_page(s->sum, iov[i].iov_base);
 	while (s->skips && nr) {
 		unsigned run = data_run(iov, nr);
 
-		if (!xg_stream_writev(s, iov, run, error))
+		if (!xg_stream_writev_only(s, iov, run, error))
 			return false;
 		iov += run;
 		nr -= run;
@@ -66,7 +72,7 @@ bool xg_stream_write_pages(const struct stream *s, struct iovec *iov, unsigned n
 		iov += run;
 		nr -= run;
 	}
-	return xg_stream_writev(s, iov, nr, error);
+	return xg_stream_writev_only(s, iov, nr, error);
 }
 
 /* How many of @nr pages from @at on lie in a hole. */
@@ -85,23 +91,41 @@ static unsigned data_at(int fd, off_t at, unsigned nr)
 	return hole > at ? MIN((hole - at + XC_PAGE_SIZE - 1) / XC_PAGE_SIZE, nr) : nr;
 }
 
+static bool read_data(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
+{
+	if (!xg_stream_readv_only(s, iov, nr, error))
+		return false;
+	/* One that was read in parts ends where it did. */
+	for (unsigned i = 0; i < nr; i++)
+		xg_sum_add_page(
+			s->sum, (uint8_t *)iov[i].iov_base + iov[i].iov_len - XC_PAGE_SIZE);
+	return true;
+}
+
+static void fill_with_zeros(const struct stream *s, const struct iovec *iov, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		memset(iov[i].iov_base, 0, XC_PAGE_SIZE);
+		xg_sum_add_page(s->sum, xg_zero_page);
+	}
+}
+
 bool xg_stream_read_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
 {
 	struct stat st;
 	off_t at = is_file(s->fd, &st) ? lseek(s->fd, 0, SEEK_CUR) : -1;
 
 	if (at < 0)
-		return xg_stream_readv(s, iov, nr, error);
+		return read_data(s, iov, nr, error);
 	while (nr) {
 		unsigned hole = hole_at(s->fd, at, nr),
 			 data = hole < nr
 					? data_at(s->fd, at + (off_t)hole * XC_PAGE_SIZE, nr - hole)
 					: 0;
 
-		for (unsigned i = 0; i < hole; i++)
-			memset(iov[i].iov_base, 0, XC_PAGE_SIZE);
+		fill_with_zeros(s, iov, hole);
 		at += (off_t)hole * XC_PAGE_SIZE;
-		if (lseek(s->fd, at, SEEK_SET) < 0 || !xg_stream_readv(s, iov + hole, data, error))
+		if (lseek(s->fd, at, SEEK_SET) < 0 || !read_data(s, iov + hole, data, error))
 			return false;
 		at += (off_t)data * XC_PAGE_SIZE;
 		iov += hole + data;

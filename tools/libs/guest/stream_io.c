@@ -50,7 +50,6 @@ bool xg_stream_bad(GError **error, const char *format, ...)
 	if (error)
 		*error = g_error_new_valist(XG_ERROR, XG_ERROR_FORMAT, format, args);
 	va_end(args);
-	g_prefix_error(error, "saved domain: ");
 	return false;
 }
 
@@ -97,7 +96,7 @@ static unsigned advance(struct iovec *iov, unsigned nr, size_t moved)
 	return done;
 }
 
-bool xg_stream_writev(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
+bool xg_stream_writev_only(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
 {
 	while (nr) {
 		ssize_t wrote;
@@ -120,6 +119,13 @@ bool xg_stream_writev(const struct stream *s, struct iovec *iov, unsigned nr, GE
 	return true;
 }
 
+bool xg_stream_writev(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
+{
+	for (unsigned i = 0; i < nr; i++)
+		xg_sum_add(s->sum, iov[i].iov_base, iov[i].iov_len);
+	return xg_stream_writev_only(s, iov, nr, error);
+}
+
 bool xg_stream_put(const struct stream *s, uint32_t type, const void *head, size_t head_len,
 	const void *data, size_t len, GError **error)
 {
@@ -135,7 +141,7 @@ bool xg_stream_put(const struct stream *s, uint32_t type, const void *head, size
 	return xg_stream_writev(s, iov, G_N_ELEMENTS(iov), error);
 }
 
-bool xg_stream_readv(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
+bool xg_stream_readv_only(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
 {
 	unsigned done = advance(iov, nr, 0);
 
@@ -164,5 +170,8 @@ bool xg_stream_read(const struct stream *s, void *data, size_t len, GError **err
 {
 	struct iovec iov = { data, len };
 
-	return xg_stream_readv(s, &iov, 1, error);
+	if (!xg_stream_readv_only(s, &iov, 1, error))
+		return false;
+	xg_sum_add(s->sum, data, len);
+	return true;
 }

@@ -121,6 +121,17 @@ static bool take_vcpu(struct restorer *r, uint32_t type, void *body, size_t len,
 	return xg_state_keep(&r->state, type, body, len, error);
 }
 
+static bool check_sum(const struct restorer *r, uint64_t sum, GError **error)
+{
+	return xg_sum_value(r->s.sum) == sum || xg_stream_bad(error, "its checksum is wrong");
+}
+
+static bool take_static_end(
+	struct restorer *r, uint32_t type, void *body, size_t len, GError **error)
+{
+	return !r->s.sum || check_sum(r, r->config->sums->start, error);
+}
+
 static bool take_nothing(struct restorer *r, uint32_t type, void *body, size_t len, GError **error)
 {
 	return true;
@@ -161,6 +172,8 @@ static bool take_end(struct restorer *r, uint32_t type, void *body, size_t len, 
 
 	if (missing)
 		return xg_stream_bad(error, "%s is missing", missing);
+	if (r->s.sum && !check_sum(r, r->config->sums->all, error))
+		return false;
 	r->ended = true;
 	return true;
 }
@@ -193,7 +206,7 @@ static const struct row rows[] = {
 	[STREAM_X86_PV_VCPU_MSRS] = { 8, VCPU_MAX, PHASE_STATE, take_vcpu },
 	/* From here on pages come a second time; they are the same. */
 	[STREAM_VERIFY] = { 0, 0, PHASE_PAGES, take_nothing },
-	[STREAM_STATIC_DATA_END] = { 0, 0, PHASE_STATIC, take_nothing },
+	[STREAM_STATIC_DATA_END] = { 0, 0, PHASE_STATIC, take_static_end },
 	[STREAM_X86_CPUID_POLICY] = { 0, VCPU_MAX, PHASE_STATIC, take_policy },
 	[STREAM_X86_MSR_POLICY] = { 0, VCPU_MAX, PHASE_STATIC, take_policy },
 };
@@ -421,6 +434,15 @@ static void clean_up(struct restorer *r)
 	g_free(r->batch);
 	g_clear_pointer(&r->cpuid, g_bytes_unref);
 	g_clear_pointer(&r->msrs, g_bytes_unref);
+	xg_sum_free(r->s.sum);
+}
+
+/* What was written with sums made sense then. */
+static void explain(const struct restorer *r, GError **error)
+{
+	if (error && g_error_matches(*error, XG_ERROR, XG_ERROR_FORMAT))
+		g_prefix_error(error, "saved domain: %s",
+			r->s.sum && !r->ended ? "it is damaged: " : "");
 }
 
 bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *config,
@@ -433,6 +455,7 @@ bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *con
 			.cancellable = config->cancellable,
 			.progress = config->progress,
 			.progress_data = config->progress_data,
+			.sum = config->sums ? xg_sum_new() : NULL,
 		},
 		.xc = xc,
 		.config = config,
@@ -450,6 +473,8 @@ bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *con
 			config->domid);
 	for (size_t i = 0; i < G_N_ELEMENTS(steps) && ok; i++)
 		ok = steps[i](&r, error);
+	if (!ok)
+		explain(&r, error);
 	clean_up(&r);
 	return ok;
 }

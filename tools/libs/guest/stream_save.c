@@ -1,6 +1,6 @@
 /*
  * Saves a suspended paravirtual domain: its records in the order that the format wants. Each page
- * goes from the guest to the file at once; page tables are copied on the way.
+ * is copied on its way to the file, page tables with other contents.
  */
 #include <errno.h>
 #include <string.h>
@@ -95,7 +95,10 @@ bool xg_saver_put_policy(struct saver *v, GError **error)
 					  nr_msrs * sizeof(*msrs), error));
 	g_free(leaves);
 	g_free(msrs);
-	return ok && xg_stream_put(&v->s, STREAM_STATIC_DATA_END, NULL, 0, NULL, 0, error);
+	ok = ok && xg_stream_put(&v->s, STREAM_STATIC_DATA_END, NULL, 0, NULL, 0, error);
+	if (ok && v->s.sum)
+		v->config->sums->start = xg_sum_value(v->s.sum);
+	return ok;
 }
 
 bool xg_saver_put_p2m(struct saver *v, GError **error)
@@ -156,40 +159,51 @@ static bool sort_out(struct saver *v, struct batch *b, GError **error)
 	return true;
 }
 
-/* The batch as one record; @pages are mapped, @copies take page tables. */
+/*
+ * Page @i of those with data as it goes into the stream, most in @copy: the guest stands still, but
+ * its devices' back ends may finish what it asked for, and what is summed must be what is written.
+ */
+static const void *fix_page(struct saver *v, const struct batch *b, unsigned i, const void *page,
+	void *copy, GError **error)
+{
+	unsigned level = xg_table_level(b->data_type[i]);
+
+	if (!level && xg_is_zero_page(page))
+		return xg_zero_page;
+	if (!level)
+		return memcpy(copy, page, XC_PAGE_SIZE);
+	if (xg_table_canonical(&v->p2m, level, b->data_pfn[i], page, copy, error))
+		return copy;
+	g_prefix_error(error, "domain %u: ", v->s.domid);
+	return NULL;
+}
+
+/* The batch as one record; @pages are mapped. */
 static bool put_batch(
-	struct saver *v, struct batch *b, uint8_t *pages, uint64_t *copies, GError **error)
+	struct saver *v, struct batch *b, uint8_t *pages, uint8_t *copies, GError **error)
 {
 	struct stream_pages head = { .count = b->nr };
 	struct stream_record record = {
 		.type = STREAM_PAGE_DATA,
 		.length = sizeof(head) + b->nr * sizeof(*b->entry) + b->nr_data * XC_PAGE_SIZE,
 	};
-	unsigned tables = 0;
 
 	b->iov[0] = (struct iovec){ &record, sizeof(record) };
 	b->iov[1] = (struct iovec){ &head, sizeof(head) };
 	b->iov[2] = (struct iovec){ b->entry, b->nr * sizeof(*b->entry) };
 	for (unsigned i = 0; i < b->nr_data; i++) {
-		unsigned level = xg_table_level(b->data_type[i]);
-		void *page = pages + i * XC_PAGE_SIZE;
+		const void *page = fix_page(v, b, i, pages + i * XC_PAGE_SIZE,
+			copies + i * XC_PAGE_SIZE, error);
 
-		if (level) {
-			uint64_t *copy = copies + tables++ * 512;
-
-			if (!xg_table_canonical(
-				    &v->p2m, level, b->data_pfn[i], page, copy, error)) {
-				g_prefix_error(error, "domain %u: ", v->s.domid);
-				return false;
-			}
-			page = copy;
-		}
-		b->iov[3 + i] = (struct iovec){ page, XC_PAGE_SIZE };
+		if (!page)
+			return false;
+		b->iov[3 + i] = (struct iovec){ (void *)page, XC_PAGE_SIZE };
 	}
-	return xg_stream_write_pages(&v->s, b->iov, 3 + b->nr_data, error);
+	return xg_stream_writev(&v->s, b->iov, 3, error) &&
+	       xg_stream_write_pages(&v->s, b->iov + 3, b->nr_data, error);
 }
 
-static bool save_batch(struct saver *v, struct batch *b, uint64_t *copies, GError **error)
+static bool save_batch(struct saver *v, struct batch *b, uint8_t *copies, GError **error)
 {
 	uint8_t *pages = NULL;
 	bool ok;
@@ -213,7 +227,8 @@ static bool save_batch(struct saver *v, struct batch *b, uint64_t *copies, GErro
 static bool put_pages(struct saver *v, GError **error)
 {
 	struct batch *b = g_new(struct batch, 1);
-	uint64_t *copies = g_malloc(STREAM_BATCH * XC_PAGE_SIZE), pfn = 0;
+	uint8_t *copies = g_malloc(STREAM_BATCH * XC_PAGE_SIZE);
+	uint64_t pfn = 0;
 	bool ok = true;
 
 	while (pfn < v->p2m.max_pfn && ok) {
@@ -298,8 +313,12 @@ bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, G
 	bool ok = true;
 
 	xg_saver_begin(&v, xc, fd, config);
+	v.s.sum = config->sums ? xg_sum_new() : NULL;
 	for (size_t i = 0; i < G_N_ELEMENTS(steps) && ok; i++)
 		ok = steps[i](&v, error);
+	if (ok && config->sums)
+		config->sums->all = xg_sum_value(v.s.sum);
+	xg_sum_free(v.s.sum);
 	xg_saver_end(&v);
 	return ok;
 }
