@@ -2,7 +2,7 @@
 /* sources: tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
 /* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_send.c */
-/* sources: tools/libs/guest/stream_state.c tools/libs/guest/stream_table.c */
+/* sources: tools/libs/guest/stream_state.c tools/libs/guest/stream_sum.c tools/libs/guest/stream_table.c */
 /* packages: gio-2.0 */
 /*
  * A small paravirtual domain is saved and restored as another one; its stream is damaged in all
@@ -110,16 +110,22 @@ static void check_state(const struct xg_pv_result *result)
 
 /* ---- Saving and restoring ---- */
 
+static struct xg_stream_sums sums;
+static bool summed; /* whether who restores knows them */
+
 static bool save(int fd, GError **error)
 {
-	struct xg_save_config config = { .domid = OLD };
+	struct xg_save_config config = { .domid = OLD, .sums = &sums };
 
 	return xg_save_pv(NULL, fd, &config, error);
 }
 
 static bool restore(int fd, struct xg_pv_result *result, GError **error)
 {
-	struct xg_restore_config config = { .domid = NEW, .vcpus = VCPUS, .memory_kb = 8 << 10 };
+	struct xg_restore_config config = { .domid = NEW,
+		.vcpus = VCPUS,
+		.memory_kb = 8 << 10,
+		.sums = summed ? &sums : NULL };
 
 	return xg_restore_pv(NULL, fd, &config, result, error);
 }
@@ -143,7 +149,8 @@ START_TEST(test_round_trip)
 	struct xg_pv_result result;
 	GError *error = NULL;
 
-	start_machine(shapes[_i].nr, shapes[_i].linear);
+	start_machine(shapes[_i / 2].nr, shapes[_i / 2].linear);
+	summed = _i % 2;
 	ck_assert_msg(save(fd, &error), "%s", error ? error->message : "");
 	ck_assert_int_eq(write(fd, "more", 4), 4); /* which is not the reader's */
 	lseek(fd, 0, SEEK_SET);
@@ -163,10 +170,12 @@ START_TEST(test_holes)
 	struct xg_pv_result result;
 	GError *error = NULL;
 	uint8_t *bytes[2];
+	struct xg_stream_sums before;
 	struct stat st;
 	off_t len;
 
 	start_machine(1200, true);
+	summed = true;
 	for (unsigned pfn = ZERO_PFN; pfn < ZERO_PFN + 300; pfn++)
 		memset(page_of(mfn_of(OLD, pfn)), 0, 4096);
 	ck_assert(save(sparse, &error));
@@ -175,7 +184,10 @@ START_TEST(test_holes)
 	ck_assert_int_lt(st.st_blocks * 512, len - 290 * 4096);
 	for (off_t i = 0; i < len; i += 4096)
 		ck_assert_int_eq(pwrite(full, "some bytes that were here before", 32, i), 32);
+	before = sums;
 	ck_assert(save(full, &error));
+	ck_assert_uint_eq(before.start, sums.start);
+	ck_assert_uint_eq(before.all, sums.all);
 	ck_assert_int_eq(lseek(full, 0, SEEK_CUR), len);
 	for (unsigned i = 0; i < 2; i++) {
 		bytes[i] = g_malloc(len);
@@ -307,31 +319,90 @@ static gpointer save_thread(gpointer data)
 	return NULL;
 }
 
+struct feed {
+	GByteArray *bytes;
+	int fd;
+};
+
+static gpointer feed_thread(gpointer data)
+{
+	const struct feed *feed = data;
+
+	for (unsigned at = 0; at < feed->bytes->len; at += 777) {
+		unsigned part = MIN(777, feed->bytes->len - at);
+
+		ck_assert_int_eq(write(feed->fd, feed->bytes->data + at, part), part);
+	}
+	return NULL;
+}
+
 START_TEST(test_pipe)
 {
 	struct xg_pv_result result;
 	GError *error = NULL;
 	GThread *thread;
 	GByteArray *bytes = g_byte_array_new();
+	struct feed feed = { .bytes = bytes };
 	uint8_t part[777];
-	int fds[2], fd = memfd_create("stream", 0);
+	int fds[2];
 	ssize_t got;
 
 	start_machine(1200, true);
+	summed = true;
 	ck_assert_int_eq(pipe(fds), 0);
 	thread = g_thread_new("save", save_thread, GINT_TO_POINTER(fds[1]));
 	while ((got = read(fds[0], part, sizeof(part))) > 0)
 		g_byte_array_append(bytes, part, got);
 	g_thread_join(thread);
-	ck_assert_int_eq(write(fd, bytes->data, bytes->len), bytes->len);
-	lseek(fd, 0, SEEK_SET);
-	ck_assert_msg(restore(fd, &result, &error), "%s", error ? error->message : "");
+	close(fds[0]);
+	ck_assert_int_eq(pipe(fds), 0);
+	feed.fd = fds[1];
+	thread = g_thread_new("feed", feed_thread, &feed);
+	ck_assert_msg(restore(fds[0], &result, &error), "%s", error ? error->message : "");
+	g_thread_join(thread);
 	check_pages();
 	check_state(&result);
 	g_byte_array_free(bytes, TRUE);
 	stop_machine();
 	close(fds[0]);
-	close(fd);
+	close(fds[1]);
+}
+END_TEST
+
+/* A back end that still writes to a guest's pages: any of their contents may be in the file, but their sum must be, too. */
+static gint writes;
+
+static gpointer write_thread(gpointer data)
+{
+	volatile uint64_t *word = data;
+
+	for (uint64_t n = 0; g_atomic_int_get(&writes); n++)
+		*word = n % 3;
+	return NULL;
+}
+
+START_TEST(test_back_end)
+{
+	struct xg_pv_result result;
+	GError *error = NULL;
+	GThread *thread;
+
+	start_machine(40, true);
+	summed = true;
+	g_atomic_int_set(&writes, 1);
+	thread = g_thread_new("write", write_thread, old_page(ZERO_PFN) + 300);
+	for (unsigned i = 0; i < 200; i++) {
+		int fd = memfd_create("stream", 0);
+
+		ck_assert(save(fd, &error));
+		lseek(fd, 0, SEEK_SET);
+		ck_assert_msg(restore(fd, &result, &error), "%s", error ? error->message : "");
+		forget_new();
+		close(fd);
+	}
+	g_atomic_int_set(&writes, 0);
+	g_thread_join(thread);
+	stop_machine();
 }
 END_TEST
 
@@ -445,6 +516,15 @@ static struct taken take_stream(void)
 	return t;
 }
 
+static unsigned tables_of_new(void)
+{
+	unsigned nr = 0;
+
+	for (unsigned mfn = 0; mfn < FRAMES; mfn++)
+		nr += machine.frame[mfn].owner == NEW && machine.frame[mfn].type;
+	return nr;
+}
+
 /* Restores from bytes. Returns the error or NULL; a failure says one line and leaves nothing. */
 static char *try(const void *data, size_t len)
 {
@@ -452,6 +532,7 @@ static char *try(const void *data, size_t len)
 	struct xg_pv_result result;
 	GError *error = NULL;
 	char *message = NULL;
+	unsigned contexts = machine.contexts;
 
 	ck_assert_int_eq(write(fd, data, len), len);
 	lseek(fd, 0, SEEK_SET);
@@ -460,6 +541,12 @@ static char *try(const void *data, size_t len)
 		ck_assert_ptr_null(strchr(error->message, '\n'));
 		message = g_strdup(error->message);
 		g_error_free(error);
+		/* Damage is noticed before the hypervisor is given anything of it. */
+		if (summed) {
+			ck_assert_ptr_nonnull(strstr(message, "saved domain: it is damaged: "));
+			ck_assert_uint_eq(machine.contexts, contexts);
+			ck_assert_uint_eq(tables_of_new(), 0);
+		}
 	}
 	ck_assert_uint_eq(fake.mapped, 0);
 	close(fd);
@@ -481,6 +568,7 @@ START_TEST(test_truncated)
 	struct taken t;
 
 	start_machine(40, true);
+	summed = _i;
 	t = take_stream();
 	for (size_t len = 0; len < t.len; len += len < 300 || t.len - len < 300 ? 1 : 509)
 		expect(t.data, len, "cut off");
@@ -499,6 +587,7 @@ START_TEST(test_reordered)
 	uint8_t *copy;
 
 	start_machine(40, true);
+	summed = _i;
 	t = take_stream();
 	copy = g_malloc(2 * t.len);
 	for (unsigned i = 0; i < t.nr; i++) {
@@ -513,25 +602,29 @@ START_TEST(test_reordered)
 		memcpy(copy + t.record[i], t.data + end_of(&t, i), t.len - end_of(&t, i));
 		message = try(copy, t.len - size);
 		/* Only vCPU 0 has to be there. */
-		if (must && !(type == STREAM_X86_PV_VCPU_BASIC &&
-				    *(uint32_t *)(t.data + t.record[i] + 8)))
+		if (summed || (must && !(type == STREAM_X86_PV_VCPU_BASIC &&
+				    *(uint32_t *)(t.data + t.record[i] + 8))))
 			ck_assert_msg(message, "without %s", xg_stream_name(type));
 		g_free(message);
 		memcpy(copy, t.data, end_of(&t, i));
 		memcpy(copy + end_of(&t, i), t.data + t.record[i], t.len - t.record[i]);
 		message = try(copy, t.len + size);
-		ck_assert_msg(message || type == STREAM_END || type == STREAM_PAGE_DATA ||
-				      type == STREAM_X86_PV_P2M_FRAMES,
+		ck_assert_msg(message || type == STREAM_END ||
+				      (!summed && (type == STREAM_PAGE_DATA ||
+							  type == STREAM_X86_PV_P2M_FRAMES)),
 			"%s twice", xg_stream_name(type));
 		g_free(message);
 	}
 	for (unsigned i = 0; i + 1 < t.nr; i++) {
 		size_t a = end_of(&t, i) - t.record[i], b = end_of(&t, i + 1) - t.record[i + 1];
+		char *message;
 
 		memcpy(copy, t.data, t.len);
 		memcpy(copy + t.record[i], t.data + t.record[i + 1], b);
 		memcpy(copy + t.record[i] + b, t.data + t.record[i], a);
-		g_free(try(copy, t.len));
+		message = try(copy, t.len);
+		ck_assert(message || !summed);
+		g_free(message);
 	}
 	g_free(copy);
 	g_free(t.data);
@@ -539,16 +632,23 @@ START_TEST(test_reordered)
 }
 END_TEST
 
+/* Where the first record of @type begins. */
+static size_t record_of(const struct taken *t, uint32_t type)
+{
+	unsigned i = 0;
+
+	while (*(uint32_t *)(t->data + t->record[i]) != type)
+		i++;
+	return t->record[i];
+}
+
 /* Changes one field of the first record of @type, and expects an error. */
 static void spoil(const struct taken *t, uint32_t type, size_t at, uint64_t value, size_t size,
 	const char *text)
 {
 	uint8_t *copy = g_memdup2(t->data, t->len);
-	unsigned i = 0;
 
-	while (*(uint32_t *)(t->data + t->record[i]) != type)
-		i++;
-	memcpy(copy + t->record[i] + at, &value, size);
+	memcpy(copy + record_of(t, type) + at, &value, size);
 	expect(copy, t->len, text);
 	g_free(copy);
 }
@@ -634,7 +734,96 @@ START_TEST(test_optional_and_older)
 }
 END_TEST
 
-/* Bits anywhere but in the pages' contents, where all but tables is beyond recognition. */
+static void exchange(const struct taken *t, size_t a, size_t b, size_t len)
+{
+	uint8_t *copy = g_memdup2(t->data, t->len);
+
+	memcpy(copy + a, t->data + b, len);
+	memcpy(copy + b, t->data + a, len);
+	expect(copy, t->len, "damaged: its checksum is wrong");
+	g_free(copy);
+}
+
+/* Where the pages of the PAGE_DATA at @at begin, from there. */
+static size_t pages_at(const struct taken *t, size_t at)
+{
+	const struct stream_pages *head = (void *)(t->data + at + 8);
+
+	ck_assert_uint_eq(*(uint32_t *)(t->data + at), STREAM_PAGE_DATA);
+	return 16 + head->count * 8;
+}
+
+/* What makes no difference but to the guest. */
+START_TEST(test_damaged)
+{
+	const char *text = "damaged: its checksum is wrong";
+	size_t first, pages, more;
+	struct taken t;
+
+	start_machine(1200, true);
+	summed = true;
+	t = take_stream();
+	ck_assert_ptr_null(try(t.data, t.len));
+	first = record_of(&t, STREAM_PAGE_DATA);
+	pages = first + pages_at(&t, first);
+	more = first + 8 + ((struct stream_record *)(t.data + first))->length;
+	more += pages_at(&t, more);
+	spoil(&t, STREAM_PAGE_DATA, pages - first + FIRST * 4096 + 99, 1, 1, text);
+	/* The page of zeros, before which three have no contents; and a table. */
+	spoil(&t, STREAM_PAGE_DATA, pages - first + (ZERO_PFN - 3) * 4096, 1, 1, text);
+	spoil(&t, STREAM_PAGE_DATA, pages - first + L1 * 4096 + FIRST * 8, ZERO_PFN << 12 | 0x67, 8, text);
+	spoil(&t, STREAM_X86_PV_P2M_FRAMES, 16, FIRST, 8, text);
+	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 16 + offsetof(vcpu_guest_context_t, user_regs.rip), 9, 1, text);
+	spoil(&t, STREAM_X86_PV_VCPU_XSAVE, 100, 1, 1, text);
+	spoil(&t, STREAM_SHARED_INFO, 100, 1, 1, text);
+	spoil(&t, STREAM_X86_TSC_INFO, 8, 7, 1, text);
+	spoil(&t, STREAM_X86_CPUID_POLICY, 8, 7, 1, text);
+	ck_assert_uint_eq(machine.leaf.d, 0xabcd);
+	spoil_header(&t, 32, 5, text);
+	/* Pages exchanged: two, one of them of zeros, and those of one record with another's. */
+	exchange(&t, pages + 30 * 4096, pages + 31 * 4096, 4096);
+	exchange(&t, pages + (ZERO_PFN - 3) * 4096, pages + (ZERO_PFN - 2) * 4096, 4096);
+	exchange(&t, pages + 512 * 4096, more, 100 * 4096);
+	/* The sums themselves. */
+	sums.all ^= 1;
+	expect(t.data, t.len, text);
+	sums.all ^= 1;
+	sums.start ^= 1UL << 63;
+	expect(t.data, t.len, text);
+	g_free(t.data);
+	stop_machine();
+}
+END_TEST
+
+/* One bit, wherever. */
+START_TEST(test_bits)
+{
+	GRand *rand = g_rand_new_with_seed(_i);
+	struct taken t;
+
+	start_machine(40, true);
+	summed = true;
+	t = take_stream();
+	for (unsigned round = 0; round < 1000; round++) {
+		size_t at = g_rand_int_range(rand, 0, t.len);
+
+		if (round % 2) {
+			at = t.record[g_rand_int_range(rand, 0, t.nr)];
+			at += g_rand_int_range(rand, 0, 60);
+		}
+		at = MIN(at, t.len - 1);
+		t.data[at] ^= 1 << round % 8;
+		expect(t.data, t.len, "damaged");
+		t.data[at] ^= 1 << round % 8;
+	}
+	ck_assert_ptr_null(try(t.data, t.len));
+	g_free(t.data);
+	g_rand_free(rand);
+	stop_machine();
+}
+END_TEST
+
+/* Without sums: bits anywhere but in the pages' contents, where all but tables is beyond recognition. */
 START_TEST(test_flipped)
 {
 	GRand *rand = g_rand_new_with_seed(1000 + _i);
@@ -910,17 +1099,20 @@ int main(void)
 	TCase *tc = tcase_create("domains");
 
 	tcase_set_timeout(tc, 240);
-	tcase_add_loop_test(tc, test_round_trip, 0, G_N_ELEMENTS(shapes));
+	tcase_add_loop_test(tc, test_round_trip, 0, 2 * G_N_ELEMENTS(shapes));
 	tcase_add_test(tc, test_holes);
 	tcase_add_loop_test(tc, test_checker, 0, G_N_ELEMENTS(shapes));
 	tcase_add_loop_test(tc, test_dump, 0, 2);
 	tcase_add_test(tc, test_pipe);
+	tcase_add_test(tc, test_back_end);
 	tcase_add_test(tc, test_bad_guests);
 	tcase_add_test(tc, test_resume);
-	tcase_add_test(tc, test_truncated);
-	tcase_add_test(tc, test_reordered);
+	tcase_add_loop_test(tc, test_truncated, 0, 2);
+	tcase_add_loop_test(tc, test_reordered, 0, 2);
 	tcase_add_test(tc, test_foreign);
 	tcase_add_test(tc, test_optional_and_older);
+	tcase_add_test(tc, test_damaged);
+	tcase_add_loop_test(tc, test_bits, 0, 4);
 	tcase_add_loop_test(tc, test_flipped, 0, 4);
 	tcase_add_test(tc, test_refusals);
 	tcase_add_test(tc, test_cancel);

@@ -408,6 +408,22 @@ bool xg_build_pv(xc_interface *xc, const struct xg_pv_config *config, struct xg_
 
 /* ---- Streams: the record of the domain, as often as file "stream" says, so that there is something to break off ---- */
 
+/* Of what has been moved since it was set to 1. */
+static __thread uint64_t sum;
+
+/* Every byte makes a difference. */
+static uint64_t add(uint64_t start, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		start = (start ^ data[i]) * 0x100000001b3;
+	return start;
+}
+
+uint64_t xg_sum(const void *data, size_t len)
+{
+	return add(0xcbf29ce484222325, data, len);
+}
+
 static bool move(int fd, void *data, size_t len, bool out, GCancellable *cancellable)
 {
 	GPollFD fds[2] = { { .fd = fd, .events = out ? G_IO_OUT : G_IO_IN } };
@@ -427,6 +443,7 @@ static bool move(int fd, void *data, size_t len, bool out, GCancellable *cancell
 	}
 	if (watched)
 		g_cancellable_release_fd(cancellable);
+	sum = add(sum, data, moved);
 	return moved == len;
 }
 
@@ -450,8 +467,12 @@ bool xg_save_pv(xc_interface *xc, int fd, const struct xg_save_config *config, G
 {
 	if (!config->suspend(config->suspend_data, error))
 		return false;
-	if (save_records(config, fd, number_in(path_of("stream", -1), 1), true))
+	sum = 1;
+	if (save_records(config, fd, number_in(path_of("stream", -1), 1), true)) {
+		if (config->sums)
+			*config->sums = (struct xg_stream_sums){ .start = ~sum, .all = sum };
 		return true;
+	}
 	g_set_error(error, XG_ERROR, XG_ERROR_FILE, "domain %u: it cannot be written", config->domid);
 	return false;
 }
@@ -488,8 +509,13 @@ bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *con
 {
 	struct record record, saved;
 
+	sum = 1;
 	if (load(config->domid, &record) || !restore_records(config, fd, &saved)) {
 		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT, "saved domain: it is cut off");
+		return false;
+	}
+	if (config->sums && (config->sums->start != ~sum || config->sums->all != sum)) {
+		g_set_error(error, XG_ERROR, XG_ERROR_FORMAT, "saved domain: it is damaged");
 		return false;
 	}
 	record.info.tot_pages = saved.info.tot_pages;

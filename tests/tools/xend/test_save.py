@@ -93,10 +93,59 @@ def test_checkpoint_and_failure_go_on(host, tmp_path):
     assert "Domain-0" in fault(host.call.save, "0", str(tmp_path / "b")).faultString
 
 
-def test_bad_files(host, tmp_path):
+SUMS = 59  # bytes of the line with checksums
+
+
+def without_sums(good):
+    """The file as it was before there were any."""
+    end = 48 + struct.unpack_from("<I", good, 44)[0]
+    assert good[end - SUMS:end - SUMS + 8] == b"\n# xxh3 " and good[end - SUMS - 1:end - SUMS] == b")"
+    return good[:44] + struct.pack("<I", end - 48 - SUMS) + good[48:end - SUMS] + good[end:]
+
+
+def refused(host, path, data):
+    """What restoring this file says; nothing is left of it."""
+    path.write_bytes(data)
+    text = fault(host.call.restore, str(path)).faultString
+    assert str(path) in text and "\n" not in text
+    assert host.leftovers() == [] and host.names() == ["Domain-0"]
+    assert path.read_bytes() == data
+    return text
+
+
+def test_damaged(host, tmp_path):
+    """One wrong bit, in the configuration, in the checksums, in the stream, or around it."""
     path = tmp_path / "a"
     saved(host, path)
     good = path.read_bytes()
+    end = 48 + struct.unpack_from("<I", good, 44)[0]
+    stream = end + 24
+    tail = len(good) - 8
+
+    def flipped(at):
+        return good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1:]
+    for at in [*range(48), *range(48, end, 5), *range(end - SUMS, stream), *range(stream, tail, 257), *range(tail, len(good))]:
+        text = refused(host, path, flipped(at))
+        if 48 <= at < end or stream < at < tail:
+            assert "is damaged" in text, at
+    # Parts exchanged: of the stream; the checksums with those of another file.
+    part = good[stream + 100:stream + 200]
+    assert "damaged" in refused(host, path, good[:stream + 300] + part + good[stream + 400:])
+    saved(host, path)
+    other = path.read_bytes()
+    assert other[stream:] != good[stream:]
+    assert "damaged" in refused(host, path, good[:stream] + other[stream:])
+    # Files of before; they are as good.
+    path.write_bytes(without_sums(good))
+    assert child(host.call.restore(str(path)), "name") == "alice"
+    host.call.destroy("alice")
+
+
+def test_bad_files(host, tmp_path):
+    """What is wrong by itself, whatever checksums say."""
+    path = tmp_path / "a"
+    saved(host, path)
+    good = without_sums(path.read_bytes())
     data_length, json_length = struct.unpack_from("<II", good, 44)
     stream = 48 + data_length
 
@@ -108,14 +157,11 @@ def test_bad_files(host, tmp_path):
              (changed(44, *struct.pack("<I", 4 + json_length)), "no domain behind"),
              (changed(52 + json_length, ord(")")), ""), (changed(stream, 0), "no domain behind"),
              (changed(stream + 11, 3), "in version 3"), (changed(stream + 15, 1), "big-endian"),
-             (changed(stream + 15, 2), "converted"), (changed(stream + 16, 9), "record of type 0x9"),
+             (changed(stream + 15, 2), "converted"), (changed(stream + 14, 1), "unknown options 0x100"), (changed(stream + 16, 9), "record of type 0x9"),
              (changed(stream + 20, 1), "a body"), (good[:-1], "is cut off"), (good[:-8], "is cut off"),
              (changed(len(good) - 8, 1), "record of type 0x1")]
     for data, message in cases:
-        path.write_bytes(data)
-        text = fault(host.call.restore, str(path)).faultString
-        assert message in text and str(path) in text and "\n" not in text
-        assert host.leftovers() == [] and host.names() == ["Domain-0"]
+        assert message in refused(host, path, data)
     assert "is no file" in fault(host.call.restore, str(tmp_path)).faultString
     # Cut off wherever; what a reader may leave out; device models' state.
     for length in range(0, len(good), 7 if len(good) < 8000 else 101):
@@ -174,7 +220,7 @@ def test_file_of_xl(host, tmp_path):
                             ({"b_info": {}}, "memory"), ({"b_info": []}, "memory")):
         path.write_bytes(libxl_file(good, {**LIBXL, **change}))
         assert message in fault(host.call.restore, str(path)).faultString
-    for text in (b"[]", b"{", b""):
+    for text in (b"[]\0", b"{\0", b""):
         path.write_bytes(good[:44] + struct.pack("<II", 4 + len(text), len(text)) + text
                          + good[48 + struct.unpack_from("<I", good, 44)[0]:])
         assert "JSON" in fault(host.call.restore, str(path)).faultString
