@@ -387,11 +387,11 @@ START_TEST(test_back_end)
 	GError *error = NULL;
 	GThread *thread;
 
-	start_machine(40, true);
+	start_machine(1100, true);
 	summed = true;
 	g_atomic_int_set(&writes, 1);
 	thread = g_thread_new("write", write_thread, old_page(ZERO_PFN) + 300);
-	for (unsigned i = 0; i < 200; i++) {
+	for (unsigned i = 0; i < 40; i++) {
 		int fd = memfd_create("stream", 0);
 
 		ck_assert(save(fd, &error));

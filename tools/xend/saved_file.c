@@ -2,9 +2,9 @@
  * xl's file, as `xl save` of Xen 4.17 writes it: a header, data that a reader may leave out (there
  * the configuration is), and then the public "LibXenLight Domain Image Format", version 2, whose
  * record LIBXC_CONTEXT is followed by the domain's stream. Behind the configuration in xl's form
- * stands ours, which xl does not look at, and then a comment with checksums. Records of our own would
- * be the other place for these, but the public checker, verify-stream-v2, takes none that it does not
- * know.
+ * stands ours, which xl does not look at, and then a comment with checksums. Records of our own
+ * would be the other place for these, but the public checker, verify-stream-v2, takes none that it
+ * does not know.
  */
 #include "saved_file.h"
 

@@ -97,8 +97,7 @@ static bool read_data(const struct stream *s, struct iovec *iov, unsigned nr, GE
 		return false;
 	/* One that was read in parts ends where it did. */
 	for (unsigned i = 0; i < nr; i++)
-		xg_sum_add_page(
-			s->sum, (uint8_t *)iov[i].iov_base + iov[i].iov_len - XC_PAGE_SIZE);
+		xg_sum_add_page(s->sum, (uint8_t *)iov[i].iov_base + iov[i].iov_len - XC_PAGE_SIZE);
 	return true;
 }
 

@@ -441,8 +441,8 @@ static void clean_up(struct restorer *r)
 static void explain(const struct restorer *r, GError **error)
 {
 	if (error && g_error_matches(*error, XG_ERROR, XG_ERROR_FORMAT))
-		g_prefix_error(error, "saved domain: %s",
-			r->s.sum && !r->ended ? "it is damaged: " : "");
+		g_prefix_error(
+			error, "saved domain: %s", r->s.sum && !r->ended ? "it is damaged: " : "");
 }
 
 bool xg_restore_pv(xc_interface *xc, int fd, const struct xg_restore_config *config,

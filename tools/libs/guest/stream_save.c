@@ -192,8 +192,8 @@ static bool put_batch(
 	b->iov[1] = (struct iovec){ &head, sizeof(head) };
 	b->iov[2] = (struct iovec){ b->entry, b->nr * sizeof(*b->entry) };
 	for (unsigned i = 0; i < b->nr_data; i++) {
-		const void *page = fix_page(v, b, i, pages + i * XC_PAGE_SIZE,
-			copies + i * XC_PAGE_SIZE, error);
+		const void *page = fix_page(
+			v, b, i, pages + i * XC_PAGE_SIZE, copies + i * XC_PAGE_SIZE, error);
 
 		if (!page)
 			return false;

@@ -1,6 +1,6 @@
 /*
- * Sums over streams. XXH3 is compiled here, not linked: at -O3 (build.mk) it takes two thirds of the
- * instructions that Debian's library takes.
+ * Sums over streams. XXH3 is compiled here, not linked: at -O3 (build.mk) it takes two thirds of
+ * the instructions that Debian's library takes.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
