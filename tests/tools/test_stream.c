@@ -2,7 +2,8 @@
 /* sources: tools/libs/guest/stream_io.c tools/libs/guest/stream_p2m.c */
 /* sources: tools/libs/guest/stream_pages.c tools/libs/guest/stream_restore.c */
 /* sources: tools/libs/guest/stream_save.c tools/libs/guest/stream_send.c */
-/* sources: tools/libs/guest/stream_state.c tools/libs/guest/stream_sum.c tools/libs/guest/stream_table.c */
+/* sources: tools/libs/guest/stream_state.c tools/libs/guest/stream_sum.c */
+/* sources: tools/libs/guest/stream_table.c */
 /* packages: gio-2.0 */
 /*
  * A small paravirtual domain is saved and restored as another one; its stream is damaged in all
@@ -122,10 +123,9 @@ static bool save(int fd, GError **error)
 
 static bool restore(int fd, struct xg_pv_result *result, GError **error)
 {
-	struct xg_restore_config config = { .domid = NEW,
-		.vcpus = VCPUS,
-		.memory_kb = 8 << 10,
-		.sums = summed ? &sums : NULL };
+	struct xg_restore_config config = {
+		.domid = NEW, .vcpus = VCPUS, .memory_kb = 8 << 10, .sums = summed ? &sums : NULL
+	};
 
 	return xg_restore_pv(NULL, fd, &config, result, error);
 }
@@ -369,7 +369,8 @@ START_TEST(test_pipe)
 }
 END_TEST
 
-/* A back end that still writes to a guest's pages: any of their contents may be in the file, but their sum must be, too. */
+/* A back end that still writes to a guest's pages: any of their contents may be in the file, but
+ * their sum must be, too. */
 static gint writes;
 
 static gpointer write_thread(gpointer data)
@@ -603,7 +604,7 @@ START_TEST(test_reordered)
 		message = try(copy, t.len - size);
 		/* Only vCPU 0 has to be there. */
 		if (summed || (must && !(type == STREAM_X86_PV_VCPU_BASIC &&
-				    *(uint32_t *)(t.data + t.record[i] + 8))))
+					       *(uint32_t *)(t.data + t.record[i] + 8))))
 			ck_assert_msg(message, "without %s", xg_stream_name(type));
 		g_free(message);
 		memcpy(copy, t.data, end_of(&t, i));
@@ -771,9 +772,11 @@ START_TEST(test_damaged)
 	spoil(&t, STREAM_PAGE_DATA, pages - first + FIRST * 4096 + 99, 1, 1, text);
 	/* The page of zeros, before which three have no contents; and a table. */
 	spoil(&t, STREAM_PAGE_DATA, pages - first + (ZERO_PFN - 3) * 4096, 1, 1, text);
-	spoil(&t, STREAM_PAGE_DATA, pages - first + L1 * 4096 + FIRST * 8, ZERO_PFN << 12 | 0x67, 8, text);
+	spoil(&t, STREAM_PAGE_DATA, pages - first + L1 * 4096 + FIRST * 8, ZERO_PFN << 12 | 0x67, 8,
+		text);
 	spoil(&t, STREAM_X86_PV_P2M_FRAMES, 16, FIRST, 8, text);
-	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 16 + offsetof(vcpu_guest_context_t, user_regs.rip), 9, 1, text);
+	spoil(&t, STREAM_X86_PV_VCPU_BASIC, 16 + offsetof(vcpu_guest_context_t, user_regs.rip), 9,
+		1, text);
 	spoil(&t, STREAM_X86_PV_VCPU_XSAVE, 100, 1, 1, text);
 	spoil(&t, STREAM_SHARED_INFO, 100, 1, 1, text);
 	spoil(&t, STREAM_X86_TSC_INFO, 8, 7, 1, text);
@@ -823,7 +826,8 @@ START_TEST(test_bits)
 }
 END_TEST
 
-/* Without sums: bits anywhere but in the pages' contents, where all but tables is beyond recognition. */
+/* Without sums: bits anywhere but in the pages' contents, where all but tables is beyond
+ * recognition. */
 START_TEST(test_flipped)
 {
 	GRand *rand = g_rand_new_with_seed(1000 + _i);

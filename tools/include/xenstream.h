@@ -11,8 +11,9 @@
 #include "xenguest.h"
 
 /**
- * What a stream adds up to, if nothing in it is damaged, cut out or exchanged. Who restores it is told by @start before
- * anything is done, and by @all before anything that belongs to the domain is made use of.
+ * What a stream adds up to, if nothing in it is damaged, cut out or exchanged. Who restores it is
+ * told by @start before anything is done, and by @all before anything that belongs to the domain is
+ * made use of.
  */
 struct xg_stream_sums {
 	uint64_t start; /* up to its STATIC_DATA_END */
@@ -97,7 +98,7 @@ struct xg_restore_config {
 	uint64_t memory_kb;     /* what the domain may have; a stream with more is refused */
 	uint32_t console_domid; /* who serves console and xenstore; usually 0 */
 	uint32_t store_domid;
-	const struct xg_stream_sums *sums; /* as the stream was saved; or NULL, if they are not known */
+	const struct xg_stream_sums *sums; /* as it was saved; or NULL: not known */
 
 	xg_progress_fn progress; /* or NULL; called from the thread that restores */
 	void *progress_data;

@@ -29,8 +29,8 @@ bool saved_write_head(int fd, const struct config *config, struct saved_sums *su
 bool saved_write_tail(int fd, const struct saved_sums *sums, GError **error);
 
 /*
- * Reads what comes before the stream, and what comes after it: that all of it is there. Files of xl, and of older versions
- * of this program, have no sums; then sums->at is 0.
+ * Reads what comes before the stream, and what comes after it: that all of it is there. Files of
+ * xl, and of older versions of this program, have no sums; then sums->at is 0.
  */
 struct config *saved_read_head(int fd, struct saved_sums *sums, GError **error);
 bool saved_read_tail(int fd, GError **error);

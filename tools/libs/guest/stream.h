@@ -138,8 +138,8 @@ bool xg_is_zero_page(const void *page);
 bool xg_stream_may_skip(int fd);
 
 /**
- * Writes and reads whole pages, of which @iov is changed: those of zeros become holes in files that may have them
- * (s->skips), and holes are not read.
+ * Writes and reads whole pages, of which @iov is changed: those of zeros become holes in files that
+ * may have them (s->skips), and holes are not read.
  */
 bool xg_stream_write_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
 bool xg_stream_read_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
@@ -153,8 +153,8 @@ bool xg_stream_bad(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* ---- Sums ---- */
 
 /**
- * A sum of bytes. A page is in it with eight: its own sum, or 0 if it holds nothing but zeros, so that these cost nothing.
- * Nothing is done where @sum is NULL.
+ * A sum of bytes. A page is in it with eight: its own sum, or 0 if it holds nothing but zeros, so
+ * that these cost nothing. Nothing is done where @sum is NULL.
  */
 struct stream_sum *xg_sum_new(void);
 void xg_sum_free(struct stream_sum *sum);
