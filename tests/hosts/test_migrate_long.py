@@ -10,7 +10,6 @@ import time
 import pytest
 from dom0 import free_port, two_hosts
 from host import COMPLAINTS, debian
-from test_guests_full import log_in
 
 pytestmark = [
     pytest.mark.full, pytest.mark.timeout(3 * 3600),
@@ -74,7 +73,7 @@ def start_guest(host, vcpus):
     host.check("xm create -q /dev/null name=%s memory=320 vcpus=%d kernel=/root/vmlinuz ramdisk=/root/initrd.img "
                "root='LABEL=guest ro' extra='console=hvc0 quiet' disk=%s,xvda,w vif=bridge=xenbr0 </dev/null"
                % (NAME, vcpus, host.uname), 300)
-    log_in(host, NAME)
+    host.log_in(NAME)
     host.check_guest(NAME, "nic=$(ls /sys/class/net | grep -v '^lo$'); systemctl stop systemd-networkd.socket systemd-networkd; "
                            "ip addr flush dev $nic; ip addr add %s/24 dev $nic; ip link set $nic up; ping -c 2 -w 60 10.9.0.1"
                            % (ADDRESS % vcpus), 120)
