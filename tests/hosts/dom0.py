@@ -221,7 +221,7 @@ def two_hosts(name, qemu=(), **settings):
             made[-1].wait_ready(600)
         for number, host in enumerate(made, 1):
             host.add_bridge(number)
-            host.check("for i in /sys/class/net/*; do ! grep -q %s $i/address || ip link set ${i##*/} master xenbr0 up; done"
+            host.check("for i in /sys/class/net/e*; do ! grep -q %s $i/address || ip link set ${i##*/} master xenbr0 up; done"
                        % LINK)
             host.check("echo \"%s\" >/etc/xen/xend-config.sxp" % RELOCATION)
             host.check("xend restart", 120)
