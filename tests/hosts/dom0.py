@@ -143,6 +143,19 @@ class Dom0(host_module.Host):
         cpus, memory = self.wait_until("%s is up" % name, look, timeout)[-1]
         return int(cpus), int(memory)
 
+    def log_in(self, name):
+        """Gets root's shell on the console of a Debian guest, as plain as that of the small guest."""
+        self.type("xm console %s\r" % name)
+        self.expect("guest login: ", 900)
+        # agetty throws away what is typed before it is ready to read.
+        time.sleep(2)
+        self.type("root\r")
+        self.expect(r"root@guest:[^\n]*# ", 300)
+        self.type("stty cols 1000; PS1='%s' exec dash\r" % GUEST_PROMPT)
+        self.expect(r"[\r\n]" + GUEST_PROMPT, 60)
+        self.type("\x1d")
+        self.expect(PROMPT, 30)
+
     def _open_console(self, name):
         """Guest's prompt, with xm console. What is typed before the console is open is lost."""
         self.type("%s console %s\r" % (self._tool, name))
@@ -196,18 +209,19 @@ def free_port():
 @contextlib.contextmanager
 def two_hosts(name, qemu=(), **settings):
     """Two hosts that move guests to each other. A card of one is joined to that of the other, as ports of their bridges;
-    dom0s are 10.9.0.1 and 10.9.0.2 there."""
+    dom0s are 10.9.0.1 and 10.9.0.2 there. In an option of QEMU, {number} stands for that of the host."""
     port = free_port()
     made = []
     with contextlib.ExitStack() as stack:
         for number, end in ((1, "listen"), (2, "connect")):
             link = ["-netdev", "socket,id=link,%s=127.0.0.1:%d" % (end, port),
                     "-device", "virtio-net-pci,netdev=link,mac=%s%d" % (LINK, number)]
-            made.append(stack.enter_context(Dom0("%s_%d" % (name, number), qemu=[*qemu, *link], **settings)))
+            own = [part.format(number=number) for part in qemu]
+            made.append(stack.enter_context(Dom0("%s_%d" % (name, number), qemu=[*own, *link], **settings)))
             made[-1].wait_ready(600)
         for number, host in enumerate(made, 1):
             host.add_bridge(number)
-            host.check("for i in /sys/class/net/*; do ! grep -q %s $i/address || ip link set ${i##*/} master xenbr0 up; done"
+            host.check("for i in /sys/class/net/e*; do ! grep -q %s $i/address || ip link set ${i##*/} master xenbr0 up; done"
                        % LINK)
             host.check("echo \"%s\" >/etc/xen/xend-config.sxp" % RELOCATION)
             host.check("xend restart", 120)

@@ -8,13 +8,11 @@ import subprocess
 import time
 
 import pytest
-from host import COMPLAINTS, PROMPT, TOP, debian
+from host import COMPLAINTS, TOP, debian
 
 pytestmark = pytest.mark.full
 
 IDLE = TOP / "build/guests/idle.elf"
-LOGIN = "guest login: "
-SHELL = r"root@guest:[^\n]*# "
 
 
 @pytest.fixture(scope="module", name="idle", autouse=True)
@@ -126,20 +124,6 @@ def make_scratch(directory, image, disk_format):
     return scratch
 
 
-def log_in(host, name):
-    """Root's shell on the console of a Debian guest, as plain as that of the small guest."""
-    host.type("xm console %s\r" % name)
-    host.expect(LOGIN, 900)
-    # agetty throws away what is typed before it is ready to read.
-    time.sleep(2)
-    host.type("root\r")
-    host.expect(SHELL, 300)
-    host.type("stty cols 1000; PS1='guest# ' exec dash\r")
-    host.expect(r"[\r\n]guest# ", 60)
-    host.type("\x1d")
-    host.expect(PROMPT, 30)
-
-
 def check_debian(host, name, cpus):
     """All of a guest's processors run, systemd has nothing to complain of, nor has the kernel."""
     assert host.check_guest(name, "nproc") == str(cpus)
@@ -203,7 +187,7 @@ def test_debian_guest(start, tmp_path, kind, cpus):
     host.check(prepare, 1800)
     host.check("xm create -q /dev/null name=deb memory=512 vcpus=%d bootloader=pygrub disk=%s,xvda,w vif=bridge=xenbr0 "
                "</dev/null" % (cpus, disk), 600)
-    log_in(host, "deb")
+    host.log_in("deb")
     check_debian(host, "deb", cpus)
     if kind == "qcow2":
         check_confined(host)
@@ -220,7 +204,7 @@ def test_debian_guest(start, tmp_path, kind, cpus):
     before = host.domains()["deb"][0]
     host.check_guest("deb", "(sleep 2; reboot) & true")
     host.wait_until("the guest starts anew", lambda: runs_anew(host, "deb", before), 300)
-    log_in(host, "deb")
+    host.log_in("deb")
     assert host.check_guest("deb", "sha256sum -c /root/sum", 300).count("OK") == 2
     check_debian(host, "deb", cpus)
     host.check_guest("deb", "(sleep 2; poweroff) & true")

@@ -2,9 +2,13 @@
 
 import os
 import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from programs import ROOT, FakeXend
 

@@ -1,3 +1,3 @@
-USES := ctrl foreignmemory call evtchn gnttab store
+USES := background ctrl foreignmemory call evtchn gnttab store
 PACKAGES := glib-2.0
 DEST := $(SBINDIR)

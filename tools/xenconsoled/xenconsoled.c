@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include "background.h"
 #include "fdio.h"
 
 /* Domains looked at in one call. */
@@ -130,6 +130,7 @@ static bool parse_options(int argc, char **argv)
 {
 	gboolean verbose = FALSE, interactive = FALSE, version = FALSE;
 	g_autofree char *log = NULL, *stamp = NULL, *overflow = NULL;
+	g_autofree char *log_dir = NULL, *pid_file = NULL;
 	const GOptionEntry entries[] = {
 		{ "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Say more", NULL },
 		{ "interactive", 'i', 0, G_OPTION_ARG_NONE, &interactive, "Stay in the foreground",
@@ -140,9 +141,9 @@ static bool parse_options(int argc, char **argv)
 			"none|guest|hv|all" },
 		{ "timestamp", 't', 0, G_OPTION_ARG_STRING, &stamp,
 			"Time before each line of (none)", "none|guest|hv|all" },
-		{ "log-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.log_dir,
+		{ "log-dir", 0, 0, G_OPTION_ARG_FILENAME, &log_dir,
 			"Where logs go (" LOGDIR "/console)", "DIR" },
-		{ "pid-file", 0, 0, G_OPTION_ARG_FILENAME, &options.pid_file,
+		{ "pid-file", 0, 0, G_OPTION_ARG_FILENAME, &pid_file,
 			"File for the process id (" RUNDIR "/xenconsoled.pid)", "FILE" },
 		{ "overflow-data", 'o', 0, G_OPTION_ARG_STRING, &overflow,
 			"What nobody watches beyond a console's limit: forget the oldest, or let "
@@ -169,41 +170,27 @@ static bool parse_options(int argc, char **argv)
 		return false;
 	}
 	options.discard = g_strcmp0(overflow, "keep");
-	if (!options.log_dir)
-		options.log_dir = g_strdup(LOGDIR "/console");
-	if (!options.pid_file)
-		options.pid_file = g_strdup(RUNDIR "/xenconsoled.pid");
+	/* The daemon lives in the root directory. */
+	options.log_dir = g_canonicalize_filename(log_dir ? log_dir : LOGDIR "/console", NULL);
+	options.pid_file =
+		g_canonicalize_filename(pid_file ? pid_file : RUNDIR "/xenconsoled.pid", NULL);
 	return parse_which("log", log, &options.log_guests, &options.log_hypervisor) &&
 	       parse_which("timestamp", stamp, &options.stamp_guests, &options.stamp_hypervisor);
 }
 
 /* ---- Beginning and end ---- */
 
-/* The file is locked for as long as the daemon lives, so that there is one. */
-static int take_pid_file(void)
+static bool take_pid_file(void)
 {
-	g_autofree char *dir = g_path_get_dirname(options.pid_file);
-	int fd;
+	g_autoptr(GError) error = NULL;
 
-	g_mkdir_with_parents(dir, 0755);
-	fd = open(options.pid_file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0)
-		complain("%s: %s", options.pid_file, g_strerror(errno));
-	else if (flock(fd, LOCK_EX | LOCK_NB))
+	if (pid_file_take(options.pid_file, &error))
+		return true;
+	if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN))
 		complain("%s is locked: there is a xenconsoled already", options.pid_file);
 	else
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static void write_pid(int fd)
-{
-	g_autofree char *text = g_strdup_printf("%d\n", getpid());
-
-	if (ftruncate(fd, 0) || write(fd, text, strlen(text)) < 0)
-		complain("%s: %s", options.pid_file, g_strerror(errno));
+		complain("%s", error->message);
+	return false;
 }
 
 static bool open_handles(void)
@@ -226,53 +213,22 @@ static bool open_handles(void)
 	return true;
 }
 
-/*
- * Into the background. The parent ends when the child is ready, or has failed. Everything is opened
- * in the child: buffers of hypercalls do not go to children. Returns the descriptor on which the
- * child says that it is ready.
- */
-static int go_to_background(void)
+/* From here on standard output and error are nobody's. */
+static void leave_terminal(void)
 {
-	int ready[2], null;
-	char byte;
-	pid_t pid;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (pipe(ready) || (pid = fork()) < 0) {
-		complain("into the background: %s", g_strerror(errno));
-		exit(1);
-	}
-	if (pid) {
-		close(ready[1]);
-		_exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
-	}
-	close(ready[0]);
-	setsid();
-	null = open("/dev/null", O_RDWR);
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	if (null > STDERR_FILENO)
-		close(null);
-	return ready[1];
-}
-
-/* From here on standard error is nobody's. */
-static void tell_ready(int ready)
-{
-	if (ready < 0)
-		return;
 	in_background = true;
-	dup2(STDOUT_FILENO, STDERR_FILENO);
-	if (write(ready, "", 1) < 0)
-		mention("whoever started this is gone");
-	close(ready);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	close(null);
+	background_ready();
 }
 
-static bool run(int pid_fd)
+/* Everything is opened in the child: buffers of hypercalls do not go to children. */
+static bool run(void)
 {
-	int ready = options.foreground ? -1 : go_to_background();
-
-	write_pid(pid_fd);
-	if (!open_handles())
+	if (!take_pid_file() || !open_handles())
 		return false;
 	signal(SIGPIPE, SIG_IGN);
 	loop = g_main_loop_new(NULL, FALSE);
@@ -283,7 +239,8 @@ static bool run(int pid_fd)
 	hypervisor_init();
 	g_unix_fd_add(xenevtchn_fd(events), G_IO_IN, on_event, NULL);
 	refresh_domains();
-	tell_ready(ready);
+	if (!options.foreground)
+		leave_terminal();
 	g_main_loop_run(loop);
 	console_exit();
 	hypervisor_exit();
@@ -293,21 +250,30 @@ static bool run(int pid_fd)
 	return true;
 }
 
+/* Goes on in the background; the process that was started ends when that can be used. */
+static void go_to_background(void)
+{
+	g_autoptr(GError) error = NULL;
+	enum background background = background_start("not started", &error);
+
+	if (background == BACKGROUND_FAILED)
+		complain("%s", error->message);
+	if (background != BACKGROUND_DAEMON)
+		_exit(background == BACKGROUND_STARTED ? 0 : 1);
+}
+
 int main(int argc, char **argv)
 {
-	int pid_fd;
 	bool ok;
 
 	if (!parse_options(argc, argv))
 		return 2;
 	openlog("xenconsoled", LOG_PID, LOG_DAEMON);
 	fd_raise_limit();
-	pid_fd = take_pid_file();
-	if (pid_fd < 0)
-		return 1;
-	ok = run(pid_fd);
+	if (!options.foreground)
+		go_to_background();
+	ok = run();
 	xenevtchn_close(events);
 	xc_close(xc);
-	close(pid_fd);
 	return ok ? 0 : 1;
 }

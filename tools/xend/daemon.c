@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "background.h"
 #include "build.h"
 #include "error.h"
 #include "fdio.h"
@@ -27,10 +28,9 @@
 
 /* "xend stop" waits for guests, which on_xend_stop may have told to shut down. */
 #define STOP_SECONDS 360
+#define DEBUG_LOG    LOGDIR "/xend-debug.log"
 
 static GMainLoop *loop;
-/* Where the process that started us waits; -1: nobody does. */
-static int starter = -1;
 static bool stopping;
 
 const char *daemon_config(void)
@@ -45,54 +45,24 @@ static char *pid_path(void)
 	return g_strconcat(run_dir(), ".pid", NULL);
 }
 
-/* The lock on the file of the process id says that the daemon runs: it cannot outlive it. */
-static pid_t lock_holder(int fd)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	if (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK)
-		return 0;
-	return lock.l_pid;
-}
-
 pid_t daemon_running(void)
 {
 	g_autofree char *path = pid_path();
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	pid_t pid = fd >= 0 ? lock_holder(fd) : 0;
 
-	if (fd >= 0)
-		close(fd);
-	return pid;
+	return pid_file_holder(path);
 }
 
-static bool lock_pid_file(GError **error)
+static bool take_pid_file(GError **error)
 {
-	g_autofree char *path = pid_path(), *text = g_strdup_printf("%d\n", getpid());
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	g_autofree char *path = pid_path();
+	g_autoptr(GError) cause = NULL;
 
-	if (fd < 0)
-		return fail_errno(error, "cannot write %s", path), false;
-	if (fcntl(fd, F_SETLK, &lock)) {
-		close(fd);
+	if (pid_file_take(path, &cause))
+		return true;
+	if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_AGAIN))
 		return fail(error, "another xend is running"), false;
-	}
-	/* The file stays open, and so the lock. */
-	if (ftruncate(fd, 0) || write(fd, text, strlen(text)) < 0)
-		return fail_errno(error, "cannot write %s", path), false;
-	return true;
-}
-
-/* Tells the starter how it went: nothing if well, else the reason. */
-static void report(const char *message)
-{
-	if (starter < 0)
-		return;
-	if (write(starter, message, strlen(message)) < 0)
-		log_warning("nobody waits for the start any more");
-	close(starter);
-	starter = -1;
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
 }
 
 static bool open_log(GError **error)
@@ -122,11 +92,11 @@ static gboolean on_started(void *data)
 
 	if (lifecycle_open(&error) && servers_open(&error)) {
 		log_info("xend %s is ready", XENITH_VERSION);
-		report("");
+		background_ready();
 		return G_SOURCE_REMOVE;
 	}
 	log_error("%s", error->message);
-	report(error->message);
+	background_failed(error->message);
 	quit(NULL);
 	return G_SOURCE_REMOVE;
 }
@@ -225,7 +195,7 @@ static void prepare_classes(void)
 static bool prepare(GError **error)
 {
 	g_mkdir_with_parents(run_dir(), 0700);
-	return lock_pid_file(error) && options_read(daemon_config(), error) && open_log(error) &&
+	return take_pid_file(error) && options_read(daemon_config(), error) && open_log(error) &&
 	       host_open(error) && services_start_store(error) && store_build_zero(error) &&
 	       state_open(error);
 }
@@ -254,77 +224,41 @@ static bool run(GError **error)
 }
 
 /* Standard output and error become the debug log. */
-static void detach(void)
+static void open_debug_log(void)
 {
-	int null = open("/dev/null", O_RDONLY), log;
+	int log;
 
 	g_mkdir_with_parents(LOGDIR, 0755);
-	log = open(LOGDIR "/xend-debug.log", O_WRONLY | O_APPEND | O_CREAT, 0644);
-	setsid();
-	umask(022);
-	if (chdir("/"))
-		log_warning("cannot enter /");
-	dup2(null, STDIN_FILENO);
-	dup2(log >= 0 ? log : null, STDOUT_FILENO);
-	dup2(log >= 0 ? log : null, STDERR_FILENO);
-	close(null);
-	if (log > STDERR_FILENO)
-		close(log);
+	log = open(DEBUG_LOG, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	if (log < 0)
+		log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	dup2(log, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
+	close(log);
 }
 
-static void run_child(int fd)
+static void run_child(void)
 {
 	g_autoptr(GError) error = NULL;
 
-	starter = fd;
-	detach();
+	open_debug_log();
 	if (run(&error))
 		_exit(0);
 	log_error("%s", error->message);
-	report(error->message);
+	background_failed(error->message);
 	_exit(1);
-}
-
-/* What the child reports, up to the end of it: nothing is good. */
-static bool await(int fd, GError **error)
-{
-	char message[512];
-	size_t length = 0;
-	ssize_t n;
-
-	while (length < sizeof(message) - 1 &&
-		(n = read(fd, message + length, sizeof(message) - 1 - length)) > 0)
-		length += n;
-	close(fd);
-	message[length] = 0;
-	if (length)
-		fail(error, "%s", message);
-	return !length;
 }
 
 bool daemon_start(bool daemonize, GError **error)
 {
-	int ends[2];
-	pid_t child;
+	enum background background;
 
 	if (!daemonize)
 		return run(error);
-	if (pipe2(ends, O_CLOEXEC))
-		return fail_errno(error, "pipe"), false;
-	child = fork();
-	if (child < 0)
-		return fail_errno(error, "fork"), false;
-	if (!child) {
-		close(ends[0]);
-		run_child(ends[1]);
-	}
-	close(ends[1]);
-	if (!await(ends[0], error))
-		return false;
-	/* A child that died without a word closes the pipe as well. */
-	if (!daemon_running())
-		return fail(error, "xend died at its start, see " LOGDIR "/xend-debug.log"), false;
-	return true;
+	background = background_start("xend died at its start, see " DEBUG_LOG, error);
+	if (background == BACKGROUND_DAEMON)
+		run_child();
+	return background == BACKGROUND_STARTED;
 }
 
 bool daemon_stop(GError **error)

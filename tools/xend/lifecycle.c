@@ -134,7 +134,11 @@ static bool rename_old(struct domain *domain, uuid_t binary, GError **error)
 	return fail(error, "no name is free for what is left of it"), false;
 }
 
-/* A halted domain that takes the place of one that has given up its name and uuid, and its file. */
+/*
+ * A halted domain that takes the place of one that has given up its name and uuid, and its file. On
+ * the disk it is one that has shut down: should xend end now, the hypervisor may still know the old
+ * domain by that uuid, and the next xend looks for it only in the name of a domain that ran.
+ */
 static struct domain *add_next(
 	struct config *config, bool managed, unsigned int restarts, GError **error)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "listener.h"
 #include "log.h"
 #include "options.h"
 #include "relocation.h"
@@ -260,24 +261,9 @@ static gboolean on_incoming(
 	return TRUE;
 }
 
-static bool add_address(
-	GSocketListener *listener, const char *address, unsigned int port, GError **error)
-{
-	g_autoptr(GSocketAddress) ip = NULL;
-
-	if (!*address)
-		return g_socket_listener_add_inet_port(listener, port, NULL, error);
-	ip = g_inet_socket_address_new_from_string(
-		g_str_equal(address, "localhost") ? "127.0.0.1" : address, port);
-	if (!ip)
-		return fail(error, "xend-relocation-address: '%s' is no address", address), false;
-	return g_socket_listener_add_address(
-		listener, ip, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, NULL, error);
-}
-
 static bool listen_on(const char *port_option, bool tls, GError **error)
 {
-	g_autoptr(GSocketService) service = g_socket_service_new();
+	GSocketService *service;
 	g_autofree char *address = option_text("xend-relocation-address");
 	unsigned int port = option_number(port_option);
 
@@ -285,26 +271,19 @@ static bool listen_on(const char *port_option, bool tls, GError **error)
 		return fail(error, "%s: %u is no port", port_option, port), false;
 	if (tls && !link_check_tls(error))
 		return g_prefix_error(error, "xend-relocation-ssl-server: "), false;
-	g_socket_listener_set_backlog(G_SOCKET_LISTENER(service), MAX_CONNECTIONS);
-	if (!add_address(G_SOCKET_LISTENER(service), address, port, error))
-		return g_prefix_error(error, "relocation, port %u: ", port), false;
+	service = listener_tcp(address, port, error);
+	if (!service)
+		return g_prefix_error(error, "xend-relocation-address, "), false;
 	g_signal_connect(service, "incoming", G_CALLBACK(on_incoming), GINT_TO_POINTER(tls));
 	log_info("relocation: listening on port %u of %s%s", port,
 		*address ? address : "all addresses", tls ? " with TLS" : "");
-	g_ptr_array_add(services, g_steal_pointer(&service));
+	g_ptr_array_add(services, service);
 	return true;
-}
-
-static void service_free(void *service)
-{
-	g_socket_service_stop(service);
-	g_socket_listener_close(service);
-	g_object_unref(service);
 }
 
 bool relocation_open(GError **error)
 {
-	services = g_ptr_array_new_with_free_func(service_free);
+	services = g_ptr_array_new_with_free_func(listener_close);
 	if (!callers)
 		callers = g_ptr_array_new();
 	if ((!option_flag("xend-relocation-server") ||

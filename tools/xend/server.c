@@ -1,20 +1,21 @@
 #include "server.h"
 
-#include <errno.h>
-#include <gio/gunixsocketaddress.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "lifecycle.h"
+#include "listener.h"
 #include "log.h"
 #include "ops.h"
 #include "options.h"
 #include "relocation.h"
 
-static GPtrArray *servers;
+/* Of a caller's address: the GSocket. */
+#define SOCKET_OF_CALLER "xend-socket"
+
+/* What answers, and what listens for it. */
+static GPtrArray *servers, *services;
 /* Paths of unix sockets, to remove at the end. */
 static GPtrArray *sockets;
 
@@ -69,9 +70,10 @@ static char *do_call(GBytes *body)
 static void do_rpc(void *data)
 {
 	struct exchange *exchange = data;
-	GSocket *socket = soup_server_message_get_socket(exchange->message);
+	GSocketAddress *caller = soup_server_message_get_remote_address(exchange->message);
+	GSocket *socket = g_object_get_data(G_OBJECT(caller), SOCKET_OF_CALLER);
 
-	g_private_set(&client, GINT_TO_POINTER(socket ? g_socket_get_fd(socket) + 1 : 0));
+	g_private_set(&client, GINT_TO_POINTER(g_socket_get_fd(socket) + 1));
 	exchange->reply = (struct http_reply){
 		.status = SOUP_STATUS_OK,
 		.type = "text/xml",
@@ -248,6 +250,33 @@ static void add_place(SoupServer *server, const char *path, SoupServerCallback f
 	soup_server_add_handler(server, path, function, NULL, NULL);
 }
 
+/*
+ * libsoup 3.2 loses a socket's memory with each connection that it accepts by itself. Of one that it
+ * is given it does not tell the socket; the caller's address does.
+ */
+static gboolean on_incoming(
+	GSocketService *service, GSocketConnection *connection, GObject *source, void *server)
+{
+	g_autoptr(GSocketAddress) local = g_socket_connection_get_local_address(connection, NULL);
+	g_autoptr(GSocketAddress) remote = g_socket_connection_get_remote_address(connection, NULL);
+	GTlsCertificate *certificate = soup_server_get_tls_certificate(server);
+	g_autoptr(GIOStream) stream = g_object_ref(G_IO_STREAM(connection));
+	g_autoptr(GError) error = NULL;
+
+	/* Who has gone already is nobody to answer. */
+	if (!local || !remote)
+		return TRUE;
+	g_object_set_data_full(G_OBJECT(remote), SOCKET_OF_CALLER,
+		g_object_ref(g_socket_connection_get_socket(connection)), g_object_unref);
+	if (certificate) {
+		g_object_unref(stream);
+		stream = g_tls_server_connection_new(G_IO_STREAM(connection), certificate, &error);
+	}
+	if (!stream || !soup_server_accept_iostream(server, stream, local, remote, &error))
+		log_warning("a connection was not accepted: %s", error->message);
+	return TRUE;
+}
+
 static SoupServer *new_server(
 	bool rpc, bool tree, const char *cert, const char *key, GError **error)
 {
@@ -268,65 +297,38 @@ static SoupServer *new_server(
 	return server;
 }
 
-/* A socket file of a former xend is in the way; only root may connect. */
-static bool open_unix(const char *path, bool rpc, bool tree, GError **error)
+static bool serve(SoupServer *server, GSocketService *service)
 {
-	g_autoptr(SoupServer) server = new_server(rpc, tree, NULL, NULL, error);
-	g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
-	g_autoptr(GSocket) socket = g_socket_new(
-		G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, error);
-	g_autofree char *directory = g_path_get_dirname(path);
-	mode_t mask;
-	bool bound;
-
-	if (!socket)
-		return false;
-	g_mkdir_with_parents(directory, 0700);
-	unlink(path);
-	/* Clients that come at once shall wait, not be turned away. */
-	g_socket_set_listen_backlog(socket, SOMAXCONN);
-	mask = umask(0177);
-	bound = g_socket_bind(socket, address, TRUE, error);
-	umask(mask);
-	if (!bound || !g_socket_listen(socket, error) ||
-		!soup_server_listen_socket(server, socket, 0, error)) {
-		g_prefix_error(error, "%s: ", path);
-		return false;
-	}
-	g_ptr_array_add(sockets, g_strdup(path));
-	g_ptr_array_add(servers, g_steal_pointer(&server));
-	log_info("listening on %s", path);
+	g_signal_connect_object(service, "incoming", G_CALLBACK(on_incoming), server, 0);
+	g_ptr_array_add(servers, server);
+	g_ptr_array_add(services, service);
 	return true;
 }
 
-static bool listen_tcp(
-	SoupServer *server, const char *address, unsigned int port, bool tls, GError **error)
+static bool open_unix(const char *path, bool rpc, bool tree, GError **error)
 {
-	SoupServerListenOptions options = tls ? SOUP_SERVER_LISTEN_HTTPS : 0;
-	g_autoptr(GSocketAddress) ip = NULL;
+	GSocketService *service = listener_unix(path, error);
 
-	if (!*address)
-		return soup_server_listen_all(server, port, options, error);
-	if (g_str_equal(address, "localhost"))
-		return soup_server_listen_local(server, port, options, error);
-	ip = g_inet_socket_address_new_from_string(address, port);
-	if (!ip)
-		return fail(error, "'%s' is no address", address), false;
-	return soup_server_listen(server, ip, options, error);
+	if (!service)
+		return false;
+	g_ptr_array_add(sockets, g_strdup(path));
+	log_info("listening on %s", path);
+	return serve(new_server(rpc, tree, NULL, NULL, NULL), service);
 }
 
 static bool open_tcp(const char *address, unsigned int port, bool rpc, bool tree, const char *cert,
 	const char *key, GError **error)
 {
 	g_autoptr(SoupServer) server = new_server(rpc, tree, cert, key, error);
+	GSocketService *service;
 
-	if (!server || !listen_tcp(server, address, port, cert && *cert, error)) {
-		g_prefix_error(error, "port %u: ", port);
+	if (!server)
+		return g_prefix_error(error, "port %u: ", port), false;
+	service = listener_tcp(address, port, error);
+	if (!service)
 		return false;
-	}
-	g_ptr_array_add(servers, g_steal_pointer(&server));
 	log_info("listening on port %u of %s", port, *address ? address : "all addresses");
-	return true;
+	return serve(g_steal_pointer(&server), service);
 }
 
 static bool open_tcp_rpc(GError **error)
@@ -346,6 +348,7 @@ bool servers_open(GError **error)
 	g_autofree char *address = option_text("xend-address");
 
 	servers = g_ptr_array_new_with_free_func(g_object_unref);
+	services = g_ptr_array_new_with_free_func(listener_close);
 	sockets = g_ptr_array_new_with_free_func(g_free);
 	if ((!option_flag("xend-unix-xmlrpc-server") || open_unix(rpc, true, false, error)) &&
 		(!option_flag("xend-unix-server") || open_unix(tree, false, true, error)) &&
@@ -364,6 +367,7 @@ void servers_close(void)
 		return;
 	for (unsigned int i = 0; i < sockets->len; i++)
 		unlink(sockets->pdata[i]);
+	g_clear_pointer(&services, g_ptr_array_unref);
 	for (unsigned int i = 0; i < servers->len; i++)
 		soup_server_disconnect(servers->pdata[i]);
 	relocation_close();

@@ -217,23 +217,26 @@ bool store_batch_commit(struct store_batch *batch, GError **error)
 	return done;
 }
 
-/* Until @own tells of a change, or up to @end; for a step if it tells nothing. */
+/* Until @own tells of a change, or up to @end; for a step where it is not there or has broken. */
 static void wait_change(struct xs_handle *own, gint64 end)
 {
 	gint64 left = MAX(end - g_get_monotonic_time(), 0) / 1000 + 1;
 	GPollFD fd = { .fd = own ? xs_fileno(own) : -1, .events = G_IO_IN };
-	char **event = NULL;
+	bool told = false;
+	char **event;
 
-	if (own && !g_poll(&fd, 1, MIN(left, G_MAXINT)))
-		return;
-	if (own)
-		event = xs_check_watch(own);
-	if (!event)
+	if (!own) {
 		g_usleep(WAIT_STEP_MS * 1000);
-	while (event) {
-		free(event);
-		event = xs_check_watch(own);
+		return;
 	}
+	if (!g_poll(&fd, 1, MIN(left, G_MAXINT)))
+		return;
+	while ((event = xs_check_watch(own))) {
+		told = true;
+		free(event);
+	}
+	if (!told)
+		g_usleep(WAIT_STEP_MS * 1000);
 }
 
 bool store_wait_for(const char *path, const char *const *wanted, unsigned int seconds, char **value)

@@ -1,3 +1,3 @@
-USES := gnttab evtchn foreignmemory call
+USES := background gnttab evtchn foreignmemory call
 PACKAGES := glib-2.0 zlib
 DEST := $(SBINDIR)

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
 #include <glib.h>
 
+#include "background.h"
 #include "conn.h"
 #include "fdio.h"
 #include "hv.h"
@@ -117,6 +117,14 @@ static void die(const char *what)
 	exit(1);
 }
 
+/* The daemon lives in the root directory. */
+static void make_absolute(char **path)
+{
+	g_autofree char *given = *path;
+
+	*path = given ? g_canonicalize_filename(given, NULL) : NULL;
+}
+
 static void parse_options(int *argc, char ***argv)
 {
 	GOptionContext *context = g_option_context_new("- the store of a Xen host");
@@ -132,6 +140,8 @@ static void parse_options(int *argc, char ***argv)
 		exit(2);
 	}
 	g_option_context_free(context);
+	make_absolute(&options.pid_file);
+	make_absolute(&options.trace_file);
 }
 
 static void on_event(struct poller *poller, uint32_t what)
@@ -184,79 +194,40 @@ static char *run_file(const char *name)
 	return g_build_filename(directory, name, NULL);
 }
 
-/* The pid file is locked as long as the daemon lives, so that there is never a second one. */
-static int lock_pid_file(void)
+static void take_pid_file(void)
 {
-	int fd;
+	g_autoptr(GError) error = NULL;
 
-	if (!options.pid_file)
-		return -1;
-	fd = open(options.pid_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		die(options.pid_file);
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno == EWOULDBLOCK)
-			log_error("%s: another xenstored runs", options.pid_file);
-		else
-			log_error("%s: %s", options.pid_file, strerror(errno));
-		exit(1);
-	}
-	return fd;
-}
-
-/* In the foreground the parent stays until the daemon can be used. */
-static int fork_daemon(void)
-{
-	int ready[2], null;
-	char byte;
-	pid_t pid;
-
-	if (options.no_fork)
-		return -1;
-	if (pipe2(ready, O_CLOEXEC))
-		die("pipe");
-	pid = fork();
-	if (pid < 0)
-		die("fork");
-	if (pid) {
-		close(ready[1]);
-		_exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
-	}
-	close(ready[0]);
-	setsid();
-	if (chdir("/"))
-		die("/");
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	dup2(null, STDIN_FILENO);
-	return ready[1];
-}
-
-static void leave_terminal(int ready)
-{
-	int null;
-
-	if (ready < 0)
+	if (!options.pid_file || pid_file_take(options.pid_file, &error))
 		return;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN))
+		log_error("%s: another xenstored runs", options.pid_file);
+	else
+		log_error("%s", error->message);
+	exit(1);
+}
+
+/* Goes on in the background; the process that was started stays until the daemon can be used. */
+static void go_to_background(void)
+{
+	g_autoptr(GError) error = NULL;
+	enum background background = background_start("not started", &error);
+
+	if (background == BACKGROUND_FAILED)
+		log_error("%s", error->message);
+	if (background != BACKGROUND_DAEMON)
+		_exit(background == BACKGROUND_STARTED ? 0 : 1);
+}
+
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
 	dup2(null, STDOUT_FILENO);
 	if (!options.verbose)
 		dup2(null, STDERR_FILENO);
-	if (write(ready, "", 1) != 1)
-		die("pipe");
-	close(ready);
-}
-
-static void announce_pid(int pid_file)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d\n", getpid());
-
-	if (pid_file >= 0 && (ftruncate(pid_file, 0) || pwrite(pid_file, text, len, 0) != len))
-		die(options.pid_file);
-	if (options.output_pid) {
-		fputs(text, stdout);
-		fflush(stdout);
-	}
+	close(null);
+	background_ready();
 }
 
 static void on_signal(struct poller *poller, uint32_t what)
@@ -311,8 +282,6 @@ static void open_store(void)
 
 int main(int argc, char **argv)
 {
-	int pid_file, ready;
-
 	parse_options(&argc, &argv);
 	openlog("xenstored", 0, LOG_DAEMON);
 	if (options.verbose)
@@ -320,11 +289,16 @@ int main(int argc, char **argv)
 	if (options.trace_file && !trace_open(options.trace_file))
 		die(options.trace_file);
 	fd_raise_limit();
-	pid_file = lock_pid_file();
-	ready = fork_daemon();
+	if (!options.no_fork)
+		go_to_background();
+	take_pid_file();
 	open_store();
-	announce_pid(pid_file);
-	leave_terminal(ready);
+	if (options.output_pid) {
+		printf("%d\n", getpid());
+		fflush(stdout);
+	}
+	if (!options.no_fork)
+		leave_terminal();
 
 	pollers_run();
 

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from certificates import authority, certificate
 from fakehost import BUILD, ROOT, Host, wait_until
 from test_xend import SUSPEND, VIF, child, fault
 
@@ -525,34 +526,6 @@ def test_cancel(pair):
 
 
 # ---- TLS ----
-
-def openssl(*args, **more):
-    subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, **more)
-
-
-def authority(directory, name):
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 30, "-subj", f"/CN={name}",
-            "-keyout", directory / f"{name}.key", "-out", directory / f"{name}.crt")
-
-
-def certificate(directory, name, signer, dates=(), address="IP:127.0.0.1,DNS:localhost"):
-    """A key and a certificate, signed by @signer; @dates: when it begins and ends."""
-    key, request, made = (directory / f"{name}.{kind}" for kind in ("key", "csr", "crt"))
-    extensions = directory / f"{name}.ext"
-    extensions.write_text(f"subjectAltName={address}\n")
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-            "-keyout", key, "-out", request)
-    if not dates:
-        openssl("x509", "-req", "-in", request, "-CA", directory / f"{signer}.crt", "-CAkey", directory / f"{signer}.key",
-                "-CAcreateserial", "-days", 30, "-extfile", extensions, "-out", made)
-        return
-    config, index = directory / f"{name}.cnf", directory / f"{name}.index"
-    index.touch()
-    config.write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={index}\nnew_certs_dir={directory}\nrand_serial=yes\ndefault_md=sha256\n"
-                      "policy=p\n[p]\ncommonName=supplied\n")
-    openssl("ca", "-batch", "-config", config, "-cert", directory / f"{signer}.crt", "-keyfile", directory / f"{signer}.key",
-            "-startdate", dates[0], "-enddate", dates[1], "-extfile", extensions, "-in", request, "-out", made)
-
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):

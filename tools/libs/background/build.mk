@@ -1,0 +1,1 @@
+PACKAGES := glib-2.0
