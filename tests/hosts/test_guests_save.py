@@ -96,8 +96,9 @@ def test_failures(host):
         host.refuses("xm restore /root/part", "cut off")
     # One bit, in a page, and in the configuration.
     for place in (size // 2, 1000):
-        host.check("cp --sparse=always /root/saved /root/part && b=$(od -An -tu1 -j %d -N 1 /root/part) && printf \"\\\\$(printf "
-                   "%%03o $((b ^ 4)))\" | dd of=/root/part bs=1 seek=%d conv=notrunc 2>/dev/null" % (place, place), 60)
+        host.check("cp --sparse=always /root/saved /root/part && b=$(od -An -tu1 -j %d -N 1 /root/part) && "
+                   "printf \"\\\\$(printf %%03o $((b ^ 4)))\" | dd of=/root/part bs=1 seek=%d conv=notrunc 2>/dev/null" % (
+                       place, place), 60)
         assert host.run("cmp /root/saved /root/part")[0] == 1
         host.refuses("xm restore /root/part", "is damaged")
     host.frees_all()

@@ -1,4 +1,5 @@
 """Saving and restoring as xend does it; what is in the stream is test_stream.c's."""
+import itertools
 import json
 import struct
 import threading
@@ -124,7 +125,8 @@ def test_damaged(host, tmp_path):
 
     def flipped(at):
         return good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1:]
-    for at in [*range(48), *range(48, end, 5), *range(end - SUMS, stream), *range(stream, tail, 257), *range(tail, len(good))]:
+    places = [range(48), range(48, end, 5), range(end - SUMS, stream), range(stream, tail, 257), range(tail, len(good))]
+    for at in itertools.chain(*places):
         text = refused(host, path, flipped(at))
         if 48 <= at < end or stream < at < tail:
             assert "is damaged" in text, at
@@ -157,7 +159,8 @@ def test_bad_files(host, tmp_path):
              (changed(44, *struct.pack("<I", 4 + json_length)), "no domain behind"),
              (changed(52 + json_length, ord(")")), ""), (changed(stream, 0), "no domain behind"),
              (changed(stream + 11, 3), "in version 3"), (changed(stream + 15, 1), "big-endian"),
-             (changed(stream + 15, 2), "converted"), (changed(stream + 14, 1), "unknown options 0x100"), (changed(stream + 16, 9), "record of type 0x9"),
+             (changed(stream + 15, 2), "converted"), (changed(stream + 14, 1), "unknown options 0x100"),
+             (changed(stream + 16, 9), "record of type 0x9"),
              (changed(stream + 20, 1), "a body"), (good[:-1], "is cut off"), (good[:-8], "is cut off"),
              (changed(len(good) - 8, 1), "record of type 0x1")]
     for data, message in cases:
