@@ -73,10 +73,12 @@ static bool run(struct domain *domain, const char *program, const char *log, GEr
 {
 	g_autofree char *file = pid_file(domain->domid);
 	g_autofree char *domid = g_strdup_printf("%d", domain->domid);
+	g_autofree char *monitor = qemu_monitor(domain->domid);
+	g_autofree char *qmp = g_strdup_printf("unix:%s,server=on,wait=off", monitor);
 	const char *const command[] = { program, "-xen-domid", domid, "-name", domain->name,
 		"-xen-attach", "-machine", "xenpv", "-m", "4", "-nodefaults", "-no-user-config",
-		"-no-shutdown", "-display", "none", "-vnc", "none", "-daemonize", "-pidfile", file,
-		NULL };
+		"-no-shutdown", "-qmp", qmp, "-display", "none", "-vnc", "none", "-daemonize",
+		"-pidfile", file, NULL };
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
 	unsigned int seconds = option_number("device-create-timeout");
 	g_autoptr(GError) cause = NULL;
@@ -123,7 +125,7 @@ bool qemu_start(struct domain *domain, GError **error)
 
 void qemu_stop(int domid)
 {
-	g_autofree char *file = pid_file(domid);
+	g_autofree char *file = pid_file(domid), *monitor = qemu_monitor(domid);
 	/* It removes the file as it ends. */
 	bool was_started = g_file_test(file, G_FILE_TEST_EXISTS);
 	pid_t pid = running(domid);
@@ -135,8 +137,10 @@ void qemu_stop(int domid)
 		g_usleep(G_USEC_PER_SEC / 10);
 	if (pid && running(domid) == pid)
 		kill(pid, SIGKILL);
-	/* And it writes once more to nodes that are gone by now, and removes only the lowest of them. */
+	/* And it writes once more to nodes that are gone by now, and removes only the lowest of
+	 * them. */
 	if (was_started)
 		store_remove("/local/domain/0/backend/qdisk/%d", domid);
 	unlink(file);
+	unlink(monitor);
 }

@@ -13,6 +13,7 @@
 
 #include "devices/disk.h"
 #include "error.h"
+#include "qemu.h"
 #include "store.h"
 
 #include "public/io/blkif.h"
@@ -81,13 +82,22 @@ static bool rest_disk(struct domain *domain, struct device *device, xengnttab_ha
 	return true;
 }
 
-/* What the kernel has of a file and not written yet: others see only what is on the disk. */
-static bool write_out(struct device *device, GError **error)
+/*
+ * What QEMU and the kernel have of a disk and not written yet: others see only what is on the
+ * host's disk. QEMU keeps the tables of an image format to itself until the guest flushes.
+ */
+static bool write_out(struct domain *domain, struct device *device, GError **error)
 {
 	g_autofree char *path = disk_file(device->config);
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	bool good = !path || (fd >= 0 && !fsync(fd));
+	bool good;
 
+	if (g_str_equal(device->class->back, "qdisk") && !qemu_write_out(domain->domid, error)) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	good = !path || (fd >= 0 && !fsync(fd));
 	if (!good)
 		fail_errno(error, "%s", path);
 	if (fd >= 0)
@@ -109,7 +119,7 @@ bool relocation_quiesce(struct domain *domain, GError **error)
 		if (!grants)
 			grants = xengnttab_open(NULL, 0);
 		good = grants ? rest_disk(domain, device, grants, end, error) &&
-					write_out(device, error)
+					write_out(domain, device, error)
 			      : (fail_errno(error, "/dev/xen/gntdev"), false);
 		if (!good)
 			g_prefix_error(error, "disk %u: ", device->id);

@@ -174,6 +174,17 @@ class Host:
 {options}
 """)
 
+    def set_qemu(self, does="exit 0"):
+        """What stands in QEMU's place: a script that does nothing, or something else. The back ends are our own thread."""
+        program, draft = BUILD / "libexec/bin/qemu-dm", self.directory / "qemu-dm"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        (BUILD / "log").mkdir(exist_ok=True)
+        # One for all tests, which may run side by side.
+        draft.write_text('#!/bin/sh\n. "$FAKE_HV/qemu"\n')
+        draft.chmod(0o755)
+        draft.rename(program)
+        (self.fake / "qemu").write_text(does + "\n")
+
     def start_store(self):
         # The fake hypervisor's page of domain 0 has to be there.
         (self.fake / "ring.0").write_bytes(bytes(4096))

@@ -96,6 +96,56 @@ def stayed(source, target, uuid):
     assert not list((source.directory / "state").glob("relocation/*"))
 
 
+# A QEMU that takes orders, and writes down which; its back ends are our own thread.
+QEMU = """\
+exec /usr/bin/python3 - "$@" <<'END'
+import json, os, socket, sys
+path = sys.argv[sys.argv.index("-qmp") + 1].split(",")[0].removeprefix("unix:")
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+with open(sys.argv[sys.argv.index("-pidfile") + 1], "w") as file:
+    if os.fork():
+        sys.exit()
+    file.write(str(os.getpid()))
+while True:
+    client = listener.accept()[0].makefile("rw")
+    print(json.dumps({"QMP": {}}), file=client, flush=True)
+    for line in client:
+        command = json.loads(line)["execute"]
+        with open("%s", "a") as file:
+            print(command, file=file)
+        print(json.dumps({"event": "STOP"}), file=client)
+        print(json.dumps({"%s": {}}), file=client, flush=True)
+END"""
+
+
+def test_images_are_written_out(pair, tmp_path):
+    """QEMU, which may keep tables of an image in memory, is told to write them before the target opens it."""
+    source, target = pair
+    image, orders = tmp_path / "image", tmp_path / "orders"
+    image.write_bytes(bytes(4096))
+    qemu = ["device", ["tap", ["uname", f"tap:qcow2:{image}"], ["dev", "xvda"], ["mode", "w"]]]
+    source.set_qemu(QEMU % (orders, "error"))
+    target.set_qemu()
+    uuid = run(source, qemu)
+    assert "it refuses 'qmp_capabilities'" in fault(source.call.migrate, "alice", "localhost", False, target.port).faultString
+    stayed(source, target, uuid)
+    source.call.destroy("alice")
+    orders.unlink()
+    source.set_qemu(QEMU % (orders, "return"))
+    uuid = run(source, qemu)
+    source.call.migrate("alice", "localhost", False, target.port)
+    moved(source, target, uuid)
+    assert orders.read_text().split() == ["qmp_capabilities", "stop", "cont"]
+    # One that does not answer.
+    target.call.destroy("alice")
+    source.set_qemu()
+    uuid = run(source, qemu)
+    assert "QEMU cannot be told" in fault(source.call.migrate, "alice", "localhost", False, target.port).faultString
+    stayed(source, target, uuid)
+
+
 def test_move(pair):
     source, target = pair
     uuid = run(source)

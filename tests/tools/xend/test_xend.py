@@ -292,19 +292,10 @@ def test_devices(host):
     assert "no vif device 7" in fault(host.call.destroyDevice, "alice", "vif", "7").faultString
 
 
-def no_qemu(does="exit 0"):
-    """A program that does nothing in QEMU's place: the back ends are our own thread."""
-    program = BUILD / "libexec/bin/qemu-dm"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    (BUILD / "log").mkdir(exist_ok=True)
-    program.write_text(f"#!/bin/sh\n{does}\n")
-    program.chmod(0o755)
-
-
 @pytest.mark.timeout(240)
 def test_names_of_disks(host, tmp_path):
     """xen-vbd-interface(7)"""
-    no_qemu()
+    host.set_qemu()
     host.call.create(host.vm())
     names = {"xvda": 51712, "xvdb3": 51731, "xvdq": 1 << 28 | 16 << 8, "xvdaa": 1 << 28 | 26 << 8,
              "xvda17": 1 << 28 | 17, "hda": 768, "hdb1": 833, "hdc": 22 << 8, "sda1": 2049, "sdq": 65 << 8,
@@ -329,10 +320,10 @@ def test_image_disks_are_not_shared(host, tmp_path):
         return ["device", ["tap", ["uname", f"tap:aio:{image}"], ["dev", "xvda"], ["mode", mode]]]
 
     for does, message in ("sleep 60", "was not ready within 3 seconds"), ("exit 1", "qemu-dm failed"):
-        no_qemu(does)
+        host.set_qemu(does)
         assert message in fault(host.call.create, host.vm("alice", disk("w"))).faultString
         assert host.leftovers() == []
-    no_qemu()
+    host.set_qemu()
     domid = child(host.call.create(host.vm("alice", disk("w"))), "domid")
     assert host.store.read(f"/local/domain/0/backend/qdisk/{domid}/51712/params") == f"raw:{image}"
     assert host.store.read(f"/local/domain/{domid}/device/vbd/51712/virtual-device") == "51712"
@@ -442,7 +433,7 @@ echo "(linux (kernel $directory/boot_kernel.1) (args 'root=/dev/xvda ro'))"
     assert f"bootloader: {loader} failed: no menu on it" in fault(host.call.create, wanted).faultString
     assert list(boot.iterdir()) == [] and host.leftovers() == []
     (tmp_path / "fails").unlink()
-    no_qemu()
+    host.set_qemu()
     uuid = child(host.call.create(wanted), "uuid")
     assert (tmp_path / "arguments").read_text().split()[-1] == str(image)
     assert host.store.read(f"/vm/{uuid}/name") == "alice" and list(boot.iterdir()) == []
