@@ -2,6 +2,7 @@
 answers for back ends. Everything lies in one directory."""
 import http.client
 import os
+import random
 import signal
 import socket
 import struct
@@ -282,6 +283,15 @@ class Host:
         found += [path for path in self.store.list("/vm") if not path.startswith("00000000")]
         found += list((self.directory / "state").glob("*"))
         return found
+
+
+def free_port():
+    """Not one that the kernel gives to clients, which may be taken while a xend is not there."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def wait_until(condition, seconds=15, step=0.02):

@@ -13,17 +13,8 @@ import time
 import pytest
 
 from certificates import authority, certificate
-from fakehost import BUILD, ROOT, Host, wait_until
+from fakehost import BUILD, ROOT, Host, free_port, wait_until
 from test_xend import SUSPEND, VIF, child, fault
-
-
-def free_port():
-    """Not one that the kernel gives to clients, which may be taken while a xend is not there."""
-    while True:
-        port = random.randrange(10000, 30000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
 
 
 def obedient(host):

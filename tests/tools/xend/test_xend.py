@@ -1,6 +1,8 @@
 """xend as a whole, on a host whose hypervisor is a directory of files."""
 import http.client
 import random
+import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fakehost import BUILD, Host, UnixConnection, wait_until
+from certificates import authority, certificate
+from fakehost import BUILD, Host, UnixConnection, free_port, wait_until
 
 VIF = ["device", ["vif", ["mac", "00:16:3e:01:02:03"], ["bridge", "br0"]]]
 POWEROFF, REBOOT, SUSPEND, CRASH = range(4)
@@ -626,7 +629,7 @@ def get(port, path, accept="application/sxp", method="GET", body=None, headers=N
 
 
 def test_http(tmp_path):
-    port = 18000 + random.randrange(1000)
+    port = free_port()
     host = Host(tmp_path, f"(xend-http-server yes) (xend-port {port}) (xend-unix-server yes)"
                           f"(xend-unix-path {tmp_path}/xend-socket)").start()
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -662,6 +665,48 @@ def test_http(tmp_path):
         assert host.names() == ["Domain-0"]
     finally:
         host.close()
+
+
+def test_rpc_by_tls(tmp_path):
+    """Calls over TCP, in clear and with TLS; one who speaks no TLS, or goes away at once, harms nobody."""
+    authority(tmp_path, "ca")
+    certificate(tmp_path, "host", "ca")
+    port = free_port()
+    plain = f"(xend-tcp-xmlrpc-server yes)(xend-tcp-xmlrpc-server-address localhost)(xend-tcp-xmlrpc-server-port {port})"
+    host = Host(tmp_path, plain + f"(xend-tcp-xmlrpc-server-ssl-cert-file {tmp_path}/host.crt)"
+                                  f"(xend-tcp-xmlrpc-server-ssl-key-file {tmp_path}/host.key)").start()
+    # What GnuTLS loads is more than the leak checker can take.
+    host.environment["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
+    host.stop()
+    host.start()
+    try:
+        wait_until(lambda: listens(port))
+        trust = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+        for _ in range(3):
+            for junk in (b"", b"POST /RPC2 HTTP/1.1\r\n\r\n"):
+                with socket.create_connection(("127.0.0.1", port)) as client:
+                    client.sendall(junk)
+            with xmlrpc.client.ServerProxy(f"https://localhost:{port}/RPC2", context=trust) as proxy:
+                assert proxy.xend.domains(False) == ["Domain-0"]
+        with pytest.raises(ssl.SSLError):
+            xmlrpc.client.ServerProxy(f"https://localhost:{port}/RPC2").xend.domains(False)
+        host.set_options(plain)
+        host.xend.send_signal(1)
+
+        def in_clear():
+            try:
+                return xmlrpc.client.ServerProxy(f"http://localhost:{port}/RPC2").xend.domains(False) == ["Domain-0"]
+            except (OSError, http.client.HTTPException):
+                return False
+
+        wait_until(in_clear)
+    finally:
+        host.close()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return not probe.connect_ex(("127.0.0.1", port))
 
 
 def reachable(port):
