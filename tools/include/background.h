@@ -32,6 +32,12 @@ enum background {
  */
 enum background background_start(const char *otherwise, GError **error);
 
+/*
+ * The same where the starter has nothing else to do: it ends here, with status 0 when the daemon is
+ * ready, or 1 after @say was told, in the form of printf(), why there is none.
+ */
+void background_enter(void (*say)(const char *format, ...));
+
 /* Tells the starter, if there is one, that the daemon can be used; it is heard of no more. */
 void background_ready(void);
 

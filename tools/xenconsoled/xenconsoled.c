@@ -250,18 +250,6 @@ static bool run(void)
 	return true;
 }
 
-/* Goes on in the background; the process that was started ends when that can be used. */
-static void go_to_background(void)
-{
-	g_autoptr(GError) error = NULL;
-	enum background background = background_start("not started", &error);
-
-	if (background == BACKGROUND_FAILED)
-		complain("%s", error->message);
-	if (background != BACKGROUND_DAEMON)
-		_exit(background == BACKGROUND_STARTED ? 0 : 1);
-}
-
 int main(int argc, char **argv)
 {
 	bool ok;
@@ -271,7 +259,7 @@ int main(int argc, char **argv)
 	openlog("xenconsoled", LOG_PID, LOG_DAEMON);
 	fd_raise_limit();
 	if (!options.foreground)
-		go_to_background();
+		background_enter(complain);
 	ok = run();
 	xenevtchn_close(events);
 	xc_close(xc);

@@ -207,18 +207,6 @@ static void take_pid_file(void)
 	exit(1);
 }
 
-/* Goes on in the background; the process that was started stays until the daemon can be used. */
-static void go_to_background(void)
-{
-	g_autoptr(GError) error = NULL;
-	enum background background = background_start("not started", &error);
-
-	if (background == BACKGROUND_FAILED)
-		log_error("%s", error->message);
-	if (background != BACKGROUND_DAEMON)
-		_exit(background == BACKGROUND_STARTED ? 0 : 1);
-}
-
 static void leave_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -290,7 +278,7 @@ int main(int argc, char **argv)
 		die(options.trace_file);
 	fd_raise_limit();
 	if (!options.no_fork)
-		go_to_background();
+		background_enter(log_error);
 	take_pid_file();
 	open_store();
 	if (options.output_pid) {

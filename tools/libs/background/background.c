@@ -125,6 +125,17 @@ enum background background_start(const char *otherwise, GError **error)
 	return BACKGROUND_DAEMON;
 }
 
+void background_enter(void (*say)(const char *format, ...))
+{
+	g_autoptr(GError) error = NULL;
+	enum background background = background_start("not started", &error);
+
+	if (background == BACKGROUND_FAILED)
+		say("%s", error->message);
+	if (background != BACKGROUND_DAEMON)
+		_exit(background == BACKGROUND_STARTED ? 0 : 1);
+}
+
 /* A starter that is gone need not know. */
 static void tell(const char *text, size_t length)
 {
