@@ -417,7 +417,7 @@ START_TEST(poll)
 	test_run_until(test_now + MILLISECS(4));
 	ck_assert(!v->is_running && test_bit(0, d->poll_mask));
 	test_run_until(test_now + MILLISECS(2));
-	ck_assert(v->is_running && !test_bit(0, d->poll_mask));
+	ck_assert(v->is_running);
 
 	/* For one port; an event comes. */
 	be(v);
@@ -429,11 +429,19 @@ START_TEST(poll)
 	ck_assert(!v->is_running);
 	vcpu_unblock(v);
 	be(v);
-	ck_assert_int_eq(v->poll_evtchn, -1);
+
+	/*
+	 * Only the vCPU itself forgets what it polled for: who has woken it may not have looked at it
+	 * yet when it polls again.
+	 */
+	ck_assert(test_bit(0, d->poll_mask));
+	ck_assert_int_eq(v->poll_evtchn, 5);
 
 	/* A pending, unmasked upcall ends block and poll at once. */
 	v->vcpu_info->evtchn_upcall_pending = 1;
 	ck_assert_int_eq(do_sched_op(SCHEDOP_block, handle(NULL)), 0);
+	ck_assert(!test_bit(0, d->poll_mask));
+	ck_assert_int_eq(v->poll_evtchn, -1);
 	ck_assert_uint_eq(v->vcpu_info->evtchn_upcall_mask, 0);
 	ck_assert_uint_eq(softirq_pending(smp_processor_id()), 0);
 	ck_assert_int_eq(do_sched_op(SCHEDOP_poll, handle(&p)), 0);

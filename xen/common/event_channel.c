@@ -188,10 +188,8 @@ void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 		int wanted = READ_ONCE(v->poll_evtchn);
 
 		/* 0: it waits for several ports, and looks for itself. */
-		if ((wanted == 0 || wanted == (int)port) && test_and_clear_bit(id, d->poll_mask)) {
-			WRITE_ONCE(v->poll_evtchn, -1);
+		if ((wanted == 0 || wanted == (int)port) && test_and_clear_bit(id, d->poll_mask))
 			vcpu_unblock(v);
-		}
 	}
 }
 

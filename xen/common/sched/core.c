@@ -118,10 +118,6 @@ void vcpu_unblock(struct vcpu *v)
 	if (!test_bit(VPF_blocked, &v->pause_flags) ||
 		!test_and_clear_bit(VPF_blocked, &v->pause_flags))
 		return;
-	if (unlikely(v->poll_evtchn != -1)) {
-		v->poll_evtchn = -1;
-		clear_bit(v->vcpu_id, v->domain->poll_mask);
-	}
 	vcpu_wake(v);
 }
 

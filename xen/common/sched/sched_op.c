@@ -93,11 +93,23 @@ long do_set_timer_op(s_time_t timeout)
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
+/*
+ * v, which runs, is known as polling no more. Only v itself says so: who wakes it may come so late
+ * that it polls again by then, and would make that poll deaf.
+ */
+static always_inline void forget_poll(struct vcpu *v)
+{
+	WRITE_ONCE(v->poll_evtchn, -1);
+	clear_bit(v->vcpu_id, v->domain->poll_mask);
+}
+
 void vcpu_block(void)
 {
 	struct vcpu *v = current;
 
 	evtchn_guest_gets_on(v);
+	if (unlikely(v->poll_evtchn != -1))
+		forget_poll(v);
 	/* An event that comes after this wakes us again, one that came before is seen below. */
 	set_bit(VPF_blocked, &v->pause_flags);
 	if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) &&
@@ -169,7 +181,7 @@ static long op_poll(XEN_GUEST_HANDLE_PARAM(void) arg)
 
 	/* From here an event for any of our ports wakes us; only then look at them. */
 	set_bit(VPF_blocked, &v->pause_flags);
-	v->poll_evtchn = 0;
+	WRITE_ONCE(v->poll_evtchn, 0);
 	set_bit(v->vcpu_id, d->poll_mask);
 
 	if (!READ_ONCE(v->vcpu_info->evtchn_upcall_pending) ||
@@ -177,7 +189,7 @@ static long op_poll(XEN_GUEST_HANDLE_PARAM(void) arg)
 		rc = poll_ports(d, &poll, &first);
 		if (!rc) {
 			if (poll.nr_ports == 1)
-				v->poll_evtchn = first;
+				WRITE_ONCE(v->poll_evtchn, first);
 			if (poll.timeout) {
 				migrate_timer(&v->poll_timer, smp_processor_id());
 				set_timer(&v->poll_timer, poll.timeout);
@@ -188,8 +200,7 @@ static long op_poll(XEN_GUEST_HANDLE_PARAM(void) arg)
 			return 0;
 		}
 	}
-	v->poll_evtchn = -1;
-	clear_bit(v->vcpu_id, d->poll_mask);
+	forget_poll(v);
 	clear_bit(VPF_blocked, &v->pause_flags);
 	return rc < 0 ? rc : 0;
 }

@@ -52,7 +52,7 @@ struct vcpu {
 	bool defer_shutdown, paused_for_shutdown;
 	unsigned long pause_flags; /* enum vcpu_pause_flag */
 	int pause_count;           /* nested vcpu_pause(), atomic */
-	int poll_evtchn;           /* SCHEDOP_poll: port; 0 = several, -1 = not polling */
+	int poll_evtchn;           /* SCHEDOP_poll: port; 0 = several, -1 = none. v's alone */
 
 	struct vcpu_runstate_info runstate;
 	XEN_GUEST_HANDLE(vcpu_runstate_info_t) runstate_guest; /* virtual address; may be null */
@@ -111,7 +111,8 @@ struct domain {
 	unsigned int max_evtchn_port;  /* the limit the toolstack set */
 	const struct evtchn_port_ops *evtchn_port_ops; /* 2-level or FIFO */
 	struct evtchn_fifo_domain *evtchn_fifo;
-	unsigned long *poll_mask; /* bit per vCPU in SCHEDOP_poll */
+	/* Bit per vCPU that waits in SCHEDOP_poll; one that another event woke stays until it next waits. */
+	unsigned long *poll_mask;
 	unsigned int evtchn_free_hint; /* no port below is free */
 	/* Where an interrupted closing of all ports goes on. A reset may be under way when the domain is
 	 * killed: the end has a cursor of its own, and leaves no port out. */
