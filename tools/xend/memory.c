@@ -46,10 +46,13 @@ static bool write_target(uint32_t domid, uint64_t kib)
 	return store_write(path, text);
 }
 
-/* Tells domain 0 to give what is missing; false if it may not. */
-static bool shrink_zero(uint64_t need, uint64_t available, GError **error)
+/*
+ * Tells domain 0 to give what is missing; false if it may not. What it gives meanwhile counts as
+ * free or not at all, but never twice, if @have, its pages, were counted before @available.
+ */
+static bool shrink_zero(uint64_t need, uint64_t have, uint64_t available, GError **error)
 {
-	uint64_t least = option_number("dom0-min-mem") * (uint64_t)MIB_PAGES, have = zero_pages();
+	uint64_t least = option_number("dom0-min-mem") * (uint64_t)MIB_PAGES;
 	bool may = option_flag("enable-dom0-ballooning") && least;
 	uint64_t spare = may && have > least ? have - least : 0;
 
@@ -70,11 +73,13 @@ static bool obtain(uint32_t domid, uint64_t pages, GError **error)
 	unsigned int patience = PATIENCE;
 
 	for (;;) {
+		uint64_t have = zero_pages();
+
 		if (!free_pages(&available, error))
 			return false;
 		if (available >= need && claim(domid, pages))
 			return true;
-		if (available < need && !shrink_zero(need, available, error))
+		if (available < need && !shrink_zero(need, have, available, error))
 			return false;
 		if (available > best)
 			patience = PATIENCE;
