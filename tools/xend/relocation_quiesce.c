@@ -82,22 +82,13 @@ static bool rest_disk(struct domain *domain, struct device *device, xengnttab_ha
 	return true;
 }
 
-/*
- * What QEMU and the kernel have of a disk and not written yet: others see only what is on the
- * host's disk. QEMU keeps the tables of an image format to itself until the guest flushes.
- */
-static bool write_out(struct domain *domain, struct device *device, GError **error)
+/* What the kernel has of a file and not written yet: others see only what is on the disk. */
+static bool write_out(struct device *device, GError **error)
 {
 	g_autofree char *path = disk_file(device->config);
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	bool good;
+	bool good = !path || (fd >= 0 && !fsync(fd));
 
-	if (g_str_equal(device->class->back, "qdisk") && !qemu_write_out(domain->domid, error)) {
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	good = !path || (fd >= 0 && !fsync(fd));
 	if (!good)
 		fail_errno(error, "%s", path);
 	if (fd >= 0)
@@ -105,26 +96,56 @@ static bool write_out(struct domain *domain, struct device *device, GError **err
 	return good;
 }
 
-bool relocation_quiesce(struct domain *domain, GError **error)
+static bool rest_all(struct domain *domain, GPtrArray *disks, GError **error)
 {
 	gint64 end = g_get_monotonic_time() + REST_SECONDS * G_TIME_SPAN_SECOND;
-	xengnttab_handle *grants = NULL;
+	xengnttab_handle *grants = xengnttab_open(NULL, 0);
 	bool good = true;
 
-	for (unsigned int i = 0; i < domain->devices->len && good; i++) {
+	if (!grants)
+		return fail_errno(error, "/dev/xen/gntdev"), false;
+	for (unsigned int i = 0; i < disks->len && good; i++) {
+		struct device *disk = disks->pdata[i];
+
+		good = rest_disk(domain, disk, grants, end, error);
+		if (!good)
+			g_prefix_error(error, "disk %u: ", disk->id);
+	}
+	xengnttab_close(grants);
+	return good;
+}
+
+/*
+ * QEMU, which all of a domain's disks in image formats share, keeps their tables to itself until
+ * the guest flushes.
+ */
+static bool write_out_all(struct domain *domain, GPtrArray *disks, GError **error)
+{
+	bool images = false;
+
+	for (unsigned int i = 0; i < disks->len; i++)
+		images |= g_str_equal(((struct device *)disks->pdata[i])->class->back, "qdisk");
+	if (images && !qemu_write_out(domain->domid, error))
+		return false;
+	for (unsigned int i = 0; i < disks->len; i++) {
+		struct device *disk = disks->pdata[i];
+
+		if (!write_out(disk, error))
+			return g_prefix_error(error, "disk %u: ", disk->id), false;
+	}
+	return true;
+}
+
+bool relocation_quiesce(struct domain *domain, GError **error)
+{
+	g_autoptr(GPtrArray) disks = g_ptr_array_new();
+
+	for (unsigned int i = 0; i < domain->devices->len; i++) {
 		struct device *device = domain->devices->pdata[i];
 
-		if (!is_disk(device) || device->backend)
-			continue;
-		if (!grants)
-			grants = xengnttab_open(NULL, 0);
-		good = grants ? rest_disk(domain, device, grants, end, error) &&
-					write_out(domain, device, error)
-			      : (fail_errno(error, "/dev/xen/gntdev"), false);
-		if (!good)
-			g_prefix_error(error, "disk %u: ", device->id);
+		if (is_disk(device) && !device->backend)
+			g_ptr_array_add(disks, device);
 	}
-	if (grants)
-		xengnttab_close(grants);
-	return good;
+	return !disks->len ||
+	       (rest_all(domain, disks, error) && write_out_all(domain, disks, error));
 }

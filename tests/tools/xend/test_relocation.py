@@ -125,7 +125,10 @@ def test_images_are_written_out(pair, tmp_path):
     source.call.destroy("alice")
     orders.unlink()
     source.set_qemu(QEMU % (orders, "return"))
-    uuid = run(source, qemu)
+    other = tmp_path / "other"
+    other.write_bytes(bytes(4096))
+    # Both in one go: it is one QEMU.
+    uuid = run(source, qemu, ["device", ["tap", ["uname", f"tap:qcow2:{other}"], ["dev", "xvdb"], ["mode", "w"]]])
     source.call.migrate("alice", "localhost", False, target.port)
     moved(source, target, uuid)
     assert orders.read_text().split() == ["qmp_capabilities", "stop", "cont"]
