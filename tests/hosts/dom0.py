@@ -85,6 +85,10 @@ class Dom0(host_module.Host):
             "devices": self.check("ls /sys/bus/xen-backend/devices"),
         }
 
+    def configure(self, options):
+        """From now on xend has these options and no others; they hold no double quote."""
+        self.check("echo \"%s\" >/etc/xen/xend-config.sxp && xend restart" % options, 120)
+
     def add_bridge(self, number=1):
         """A bridge xenbr0 for guests' interfaces, on which dom0 is 10.9.0.number."""
         self.check("ip link add xenbr0 type bridge && ip link set xenbr0 up && ip addr add 10.9.0.%d/24 dev xenbr0" % number)
@@ -194,7 +198,8 @@ class Dom0(host_module.Host):
         return output
 
 
-# Domains come from the hosts of two_hosts().
+# Options of xend for a host that moves domains to itself, and for the hosts of two_hosts().
+OWN_RELOCATION = "(xend-relocation-server yes)(xend-relocation-address localhost)"
 RELOCATION = "(xend-relocation-server yes)(xend-relocation-plain yes)(xend-relocation-hosts-allow '^10[.]9[.]0[.][12]$')"
 LINK = "00:16:3e:00:01:0"
 
@@ -223,8 +228,7 @@ def two_hosts(name, qemu=(), **settings):
             host.add_bridge(number)
             host.check("for i in /sys/class/net/e*; do ! grep -q %s $i/address || ip link set ${i##*/} master xenbr0 up; done"
                        % LINK)
-            host.check("echo \"%s\" >/etc/xen/xend-config.sxp" % RELOCATION)
-            host.check("xend restart", 120)
+            host.configure(RELOCATION)
             host.remember()
         made[1].check("ping -c 1 -w 60 10.9.0.1", 80)
         yield made

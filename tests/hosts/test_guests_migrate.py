@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from dom0 import OWN_RELOCATION
 
 pytestmark = [pytest.mark.quick, pytest.mark.timeout(900)]
 
@@ -15,7 +16,7 @@ OPTIONS = "/etc/xen/xend-config.sxp"
 def host_with_guest(host):
     """A dom0 that takes domains from itself, with a guest that counts."""
     host.check("truncate -s 16M /root/disk1; cp -p %s /root/options" % OPTIONS)
-    host.check("echo '(xend-relocation-server yes)(xend-relocation-address localhost)' >%s && xend restart" % OPTIONS, 60)
+    host.configure(OWN_RELOCATION)
     host.remember()
     host.create(NAME, "vcpus=2", "memory=128", "disk=file:/root/disk1,xvda,w", "vif=bridge=xenbr0,mac=" + MAC,
                 "ip=" + ADDRESS, "netmask=255.255.255.0", "gateway=10.9.0.1")

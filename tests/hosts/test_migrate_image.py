@@ -2,6 +2,7 @@
 of it, tables as well."""
 
 import pytest
+from dom0 import OWN_RELOCATION
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 
@@ -16,8 +17,8 @@ WRITE = ("cd /proc/sys/vm; echo 1 >dirty_expire_centisecs; echo 1 >dirty_writeba
 def test_unflushed_image(boot_dom0, kind):
     host = boot_dom0(image_options=["-q"], limit=1100)
     host.wait_ready()
-    host.check("echo '(xend-relocation-server yes)(xend-relocation-address localhost)' >/etc/xen/xend-config.sxp; "
-               "xend restart; qemu-img create -q -f %s /root/image 64M" % kind, 60)
+    host.configure(OWN_RELOCATION)
+    host.check("qemu-img create -q -f %s /root/image 64M" % kind, 60)
     host.remember()
     host.create(NAME, "disk=tap:%s:/root/image,xvda,w" % kind)
     host.wait_guest(NAME)

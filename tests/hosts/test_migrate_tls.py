@@ -39,7 +39,7 @@ def hosts_with_keys(tmp_path_factory, capture):
 
 def show(host, name, trusted="good"):
     """From now on a host shows that certificate."""
-    host.check("echo \"%s\" >/etc/xen/xend-config.sxp && xend restart" % (RELOCATION + OPTIONS % (name, name, trusted)), 120)
+    host.configure(RELOCATION + OPTIONS % (name, name, trusted))
 
 
 def crossed(capture, since, text):
@@ -85,7 +85,7 @@ def test_only_good_certificates(hosts):
         show(one, name)
         refuses("")
         two.check("tail -n 5 /var/log/xen/xend.log | grep '%s'" % text)
-    one.check("echo \"%s\" >/etc/xen/xend-config.sxp && xend restart" % RELOCATION, 120)
+    one.configure(RELOCATION)
     refuses("TLS needs the option xend-relocation-server-ssl-cert-file")
     one.destroy(NAME)
     two.frees_all()
