@@ -45,6 +45,7 @@ START_TEST(test_ready)
 	/* Nobody else can have it, and it is free when the daemon has died. */
 	ck_assert(!pid_file_take(path, &error));
 	ck_assert(g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN));
+	ck_assert(g_str_has_prefix(error->message, path) && strstr(error->message, "another test_background runs"));
 	kill(daemon, SIGKILL);
 	waitpid(daemon, NULL, 0);
 	ck_assert_int_eq(pid_file_holder(path), 0);

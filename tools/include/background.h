@@ -11,8 +11,8 @@
 
 /*
  * Takes the file for this process, and writes its id into it. It is taken for as long as the
- * process lives, and not by its children: to be called by the daemon itself. False with @error,
- * G_FILE_ERROR_AGAIN if another process has it.
+ * process lives, and not by its children: to be called by the daemon itself. False with @error; if
+ * another process has it, that says so by this program's name.
  */
 bool pid_file_take(const char *path, GError **error);
 
@@ -40,6 +40,12 @@ void background_enter(void (*say)(const char *format, ...));
 
 /* Tells the starter, if there is one, that the daemon can be used; it is heard of no more. */
 void background_ready(void);
+
+/*
+ * Standard output, and standard error unless @keep_errors, are nobody's from here on. For a daemon
+ * that has its log elsewhere, to be called when all is ready.
+ */
+void background_leave_terminal(bool keep_errors);
 
 /* Tells the starter, if there is one, what is wrong. The daemon ends then. */
 void background_failed(const char *message);

@@ -186,10 +186,7 @@ static bool take_pid_file(void)
 
 	if (pid_file_take(options.pid_file, &error))
 		return true;
-	if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN))
-		complain("%s is locked: there is a xenconsoled already", options.pid_file);
-	else
-		complain("%s", error->message);
+	complain("%s", error->message);
 	return false;
 }
 
@@ -213,18 +210,6 @@ static bool open_handles(void)
 	return true;
 }
 
-/* From here on standard output and error are nobody's. */
-static void leave_terminal(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	in_background = true;
-	dup2(null, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
-	close(null);
-	background_ready();
-}
-
 /* Everything is opened in the child: buffers of hypercalls do not go to children. */
 static bool run(void)
 {
@@ -239,8 +224,11 @@ static bool run(void)
 	hypervisor_init();
 	g_unix_fd_add(xenevtchn_fd(events), G_IO_IN, on_event, NULL);
 	refresh_domains();
-	if (!options.foreground)
-		leave_terminal();
+	if (!options.foreground) {
+		in_background = true;
+		background_leave_terminal(false);
+		background_ready();
+	}
 	g_main_loop_run(loop);
 	console_exit();
 	hypervisor_exit();

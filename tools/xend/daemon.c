@@ -55,14 +55,8 @@ pid_t daemon_running(void)
 static bool take_pid_file(GError **error)
 {
 	g_autofree char *path = pid_path();
-	g_autoptr(GError) cause = NULL;
 
-	if (pid_file_take(path, &cause))
-		return true;
-	if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_AGAIN))
-		return fail(error, "another xend is running"), false;
-	g_propagate_error(error, g_steal_pointer(&cause));
-	return false;
+	return pid_file_take(path, error);
 }
 
 static bool open_log(GError **error)

@@ -200,22 +200,8 @@ static void take_pid_file(void)
 
 	if (!options.pid_file || pid_file_take(options.pid_file, &error))
 		return;
-	if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN))
-		log_error("%s: another xenstored runs", options.pid_file);
-	else
-		log_error("%s", error->message);
+	log_error("%s", error->message);
 	exit(1);
-}
-
-static void leave_terminal(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	dup2(null, STDOUT_FILENO);
-	if (!options.verbose)
-		dup2(null, STDERR_FILENO);
-	close(null);
-	background_ready();
 }
 
 static void on_signal(struct poller *poller, uint32_t what)
@@ -285,8 +271,10 @@ int main(int argc, char **argv)
 		printf("%d\n", getpid());
 		fflush(stdout);
 	}
-	if (!options.no_fork)
-		leave_terminal();
+	if (!options.no_fork) {
+		background_leave_terminal(options.verbose);
+		background_ready();
+	}
 
 	pollers_run();
 

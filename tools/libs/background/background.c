@@ -41,9 +41,11 @@ bool pid_file_take(const char *path, GError **error)
 	if (fd < 0)
 		return fail_errno(path, error);
 	if (fcntl(fd, F_SETLK, &lock)) {
-		if (errno == EACCES)
-			errno = EAGAIN;
-		fail_errno(path, error);
+		if (errno == EACCES || errno == EAGAIN)
+			g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN,
+				"%s: another %s runs", path, program_invocation_short_name);
+		else
+			fail_errno(path, error);
 	} else if (ftruncate(fd, 0) || !fd_write_all(fd, text, strlen(text))) {
 		fail_errno(path, error);
 	} else {
@@ -149,6 +151,16 @@ static void tell(const char *text, size_t length)
 void background_ready(void)
 {
 	tell("", 1);
+}
+
+void background_leave_terminal(bool keep_errors)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	dup2(null, STDOUT_FILENO);
+	if (!keep_errors)
+		dup2(null, STDERR_FILENO);
+	close(null);
 }
 
 void background_failed(const char *message)
