@@ -81,27 +81,24 @@ static int phase_of(GVariant *sxp)
 	return -1;
 }
 
-static struct move_record *read_record(enum move_side side, const char *path)
+static struct move_record *read_record(enum move_side side, const char *path, GError **error)
 {
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) sxp = sxp_read_file(path, &error);
+	g_autoptr(GVariant) sxp = sxp_read_file(path, error);
 	g_autoptr(move_record_t) record = g_new0(struct move_record, 1);
 	g_autofree char *port = NULL;
-	int phase = sxp ? phase_of(sxp) : -1;
+	int phase;
 
-	/* Most often there is none. */
-	if (error && error->domain == G_FILE_ERROR)
+	if (!sxp)
 		return NULL;
+	phase = phase_of(sxp);
 	record->side = side;
 	record->phase = phase;
-	record->id = sxp ? sxp_child_text(sxp, "id") : NULL;
-	record->name = sxp ? sxp_child_text(sxp, "name") : NULL;
-	record->uuid = sxp ? sxp_child_text(sxp, "uuid") : NULL;
-	record->host = sxp ? sxp_child_text(sxp, "host") : NULL;
-	if (phase < 0 || !record->id || !record->name || !record->uuid || !record->host) {
-		log_error("%s: this is no record of a move", path);
-		return NULL;
-	}
+	record->id = sxp_child_text(sxp, "id");
+	record->name = sxp_child_text(sxp, "name");
+	record->uuid = sxp_child_text(sxp, "uuid");
+	record->host = sxp_child_text(sxp, "host");
+	if (phase < 0 || !record->id || !record->name || !record->uuid || !record->host)
+		return fail(error, "%s: this is no record of a move", path), NULL;
 	port = sxp_child_text(sxp, "port");
 	record->port = port ? g_ascii_strtoull(port, NULL, 10) : 0;
 	record->tls = read_flag(sxp, "ssl");
@@ -109,11 +106,16 @@ static struct move_record *read_record(enum move_side side, const char *path)
 	return g_steal_pointer(&record);
 }
 
-struct move_record *move_find(enum move_side side, const char *id)
+bool move_find(enum move_side side, const char *id, struct move_record **record, GError **error)
 {
 	g_autofree char *path = record_path(side, id);
+	g_autoptr(GError) cause = NULL;
 
-	return read_record(side, path);
+	*record = read_record(side, path, &cause);
+	if (*record || g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+		return true;
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
 }
 
 GPtrArray *move_all(enum move_side side)
@@ -121,16 +123,24 @@ GPtrArray *move_all(enum move_side side)
 	GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)move_free);
 	g_autofree char *directory = directory_path();
 	g_autofree char *suffix = g_strdup_printf(".%s.sxp", sides[side]);
-	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	g_autoptr(GError) none = NULL;
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, &none);
 	const char *name;
 
+	if (!dir && !g_error_matches(none, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+		log_error("%s", none->message);
 	while (dir && (name = g_dir_read_name(dir))) {
 		g_autofree char *path = g_build_filename(directory, name, NULL);
-		struct move_record *record =
-			g_str_has_suffix(name, suffix) ? read_record(side, path) : NULL;
+		struct move_record *record;
+		g_autoptr(GError) error = NULL;
 
+		if (!g_str_has_suffix(name, suffix))
+			continue;
+		record = read_record(side, path, &error);
 		if (record)
 			g_ptr_array_add(all, record);
+		else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+			log_error("%s", error->message);
 	}
 	return all;
 }

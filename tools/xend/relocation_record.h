@@ -37,9 +37,9 @@ struct move_record {
 bool move_write(const struct move_record *record, GError **error);
 void move_remove(const struct move_record *record);
 
-/* The record of that side, or NULL. */
-struct move_record *move_find(enum move_side side, const char *id);
-/* All of a side; of struct move_record, to be freed with g_ptr_array_unref(). */
+/* The record of that side, or NULL if there is none. False: it cannot be known. */
+bool move_find(enum move_side side, const char *id, struct move_record **record, GError **error);
+/* All of a side that can be read; of struct move_record, to be freed with g_ptr_array_unref(). */
 GPtrArray *move_all(enum move_side side);
 
 void move_free(struct move_record *record);

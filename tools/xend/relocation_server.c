@@ -101,11 +101,17 @@ static char *id_of(GVariant *message)
 static void answer_ask(struct link *link, GVariant *message)
 {
 	g_autofree char *id = id_of(message);
-	bool yes = id && target_ask(id);
+	g_autoptr(GError) error = NULL;
+	bool yes;
 
-	if (!id || !link_send(link, sxp_pair("answer", yes ? "yes" : "no"), HELLO_SECONDS, NULL))
+	if (!id)
 		return;
-	log_info("relocation: %s asks for %s: %s", link->peer, id, yes ? "yes" : "no");
+	if (!target_ask(id, &yes, &error)) {
+		log_error("relocation: %s asks for %s: %s", link->peer, id, error->message);
+		link_send_error(link, error);
+	} else if (link_send(link, sxp_pair("answer", yes ? "yes" : "no"), HELLO_SECONDS, NULL)) {
+		log_info("relocation: %s asks for %s: %s", link->peer, id, yes ? "yes" : "no");
+	}
 }
 
 static void take_done(struct link *link, GVariant *message)

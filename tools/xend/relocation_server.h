@@ -9,8 +9,11 @@
 
 /* Takes the domain that "(offer …)" announces, or says why not. */
 void target_receive(struct link *link, GVariant *offer);
-/* What has been decided of migration @id; if nothing has, that it does not take place. */
-bool target_ask(const char *id);
+/*
+ * Whether it has been decided that the domain of migration @id runs here; if nothing has, it is
+ * decided that it does not. False: it cannot be known now.
+ */
+bool target_ask(const char *id, bool *runs, GError **error);
 /* The source needs no answer any more. */
 void target_done(const char *id);
 /* At the start, see relocation.h. */

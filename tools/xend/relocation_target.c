@@ -53,9 +53,11 @@ static GHashTable *table;
 
 static bool enter(struct incoming *in, GError **error)
 {
-	g_autoptr(move_record_t) old = move_find(MOVE_TARGET, in->id);
+	g_autoptr(move_record_t) old = NULL;
 	bool enters = false;
 
+	if (!move_find(MOVE_TARGET, in->id, &old, error))
+		return false;
 	g_mutex_lock(&lock);
 	if (!table)
 		table = g_hash_table_new(g_str_hash, g_str_equal);
@@ -93,11 +95,12 @@ static bool commit(struct incoming *in, GError **error)
 	return good;
 }
 
-bool target_ask(const char *id)
+bool target_ask(const char *id, bool *runs, GError **error)
 {
 	gint64 end = g_get_monotonic_time() + GONE_SECONDS * G_TIME_SPAN_SECOND;
 	g_autoptr(move_record_t) record = NULL;
 	struct incoming *in;
+	bool known;
 
 	g_mutex_lock(&lock);
 	in = table ? g_hash_table_lookup(table, id) : NULL;
@@ -108,9 +111,11 @@ bool target_ask(const char *id)
 	while (table && (in = g_hash_table_lookup(table, id)) && in->state == ABORTED)
 		if (!g_cond_wait_until(&changed, &lock, end))
 			break;
-	record = move_find(MOVE_TARGET, id);
+	/* Of one that is under way what is in memory is what is on the disk. */
+	known = in || move_find(MOVE_TARGET, id, &record, error);
+	*runs = in ? in->state == COMMITTED : !!record;
 	g_mutex_unlock(&lock);
-	return record;
+	return known;
 }
 
 /* ---- Names ---- */
@@ -483,9 +488,13 @@ static struct domain *arrived(const struct move_record *record)
 
 void target_done(const char *id)
 {
-	g_autoptr(move_record_t) record = move_find(MOVE_TARGET, id);
-	g_autoptr(locked_domain) domain = record ? arrived(record) : NULL;
+	g_autoptr(locked_domain) domain = NULL;
+	g_autoptr(move_record_t) record = NULL;
+	g_autoptr(GError) error = NULL;
 
+	if (!move_find(MOVE_TARGET, id, &record, &error))
+		log_error("%s", error->message);
+	domain = record ? arrived(record) : NULL;
 	if (!record || (domain && !take_identity(domain, record)))
 		return;
 	move_remove(record);

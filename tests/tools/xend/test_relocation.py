@@ -9,6 +9,7 @@ import struct
 import subprocess
 import threading
 import time
+from uuid import uuid4
 
 import pytest
 
@@ -484,6 +485,35 @@ def test_silence_garbage_and_crowds(pair):
                [sizes[0] + 2, sizes[1] + 6], 30)
     source.call.migrate("alice", "localhost", False, target.port)
     moved(source, target, uuid)
+
+
+def answers(host, *texts):
+    """What a host says, up to the end of the connection, to these messages behind one another."""
+    with socket.create_connection(("localhost", host.port)) as client:
+        client.settimeout(15)
+        client.sendall(frame("(hello (oldest 1) (newest 1))", *texts))
+        client.shutdown(socket.SHUT_WR)
+        data = b""
+        while more := client.recv(4096):
+            data += more
+    return data.decode(errors="replace")
+
+
+@pytest.mark.parametrize("content, answer", [
+    (None, "(answer no)"), ("", "(error"), ("(relocation (phase committed))", "(error"), ("/", "(error"),
+    ("(relocation (phase committed) (id %s) (name a) (uuid u) (host h))", "(answer yes)"),
+])
+def test_what_cannot_be_known_is_not_answered(pair, content, answer):
+    """Neither yes nor no may be said of a move whose record cannot be read."""
+    host, ident = pair[1], str(uuid4())
+    record = host.directory / "state/relocation" / (ident + ".target.sxp")
+    if content == "/":
+        record.mkdir(parents=True)
+    elif content is not None:
+        record.parent.mkdir(exist_ok=True)
+        record.write_text(content.replace("%s", ident))
+    said = answers(host, f"(ask (id {ident}))")
+    assert answer in said and said.count("(answer") == answer.count("(answer")
 
 
 def frame_of(text):
