@@ -8,6 +8,11 @@ from dom0 import two_hosts
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
 
 NAME, MAC, ADDRESS = "m2", "00:16:3e:00:00:32", "10.9.0.32"
+# Kills xend a second after a further domain has begun to come.
+KILL = """\
+come() { grep -c 'comes from' /var/log/xen/xend.log; }; seen=$(come); \
+{ (until [ $(come) -gt $seen ]; do sleep 0.1; done; sleep 1; kill -9 $(cat /run/xend.pid); touch /root/killed) \
+>/dev/null 2>&1 & }"""
 
 
 @pytest.fixture(scope="module", name="hosts")
@@ -62,9 +67,10 @@ def test_other_host_fails(hosts):
     status, said = one.run("xm migrate --live %s 10.9.0.2 </dev/null" % NAME, 300)
     assert status == 1 and "10.9.0.2" in said
     two.check("sed -i 's/\\[9\\]/[12]/' /etc/xen/xend-config.sxp && xend reload && sleep 2")
-    two.check("{ (sleep 8; kill -9 $(cat /run/xend.pid)) >/dev/null 2>&1 & }")
+    two.check(KILL)
     status, said = one.run("xm migrate %s 10.9.0.2 </dev/null" % NAME, 300)
     print(said)
+    two.wait_until("xend is killed", lambda: two.run("[ -e /root/killed ]")[0] == 0)
     two.check("xend start", 120)
     where = one if status else two
     two.wait_until("one of both has it", lambda: (NAME in one.domains()) != (NAME in two.domains()), 60)
