@@ -21,6 +21,7 @@ class Dom0(host_module.Host):
                  cpus=2, limit=1500, xen="dom0_mem=768M", **settings):
         self._tool = "xl" if stack == "debian" else "xm"
         self._before = None
+        self._ready_before = {}
         self._tools = host_module.BUILD / ("tools-%s.tar" % re.sub(r"\W+", "_", name))
         places = [part for file, path in placed for part in ("-s", "%s=%s" % (file, path))]
         host_module._script("make-tools-disk", *places, "-o", self._tools, *files)
@@ -120,6 +121,8 @@ class Dom0(host_module.Host):
 
     def create(self, name, *variables, config="/root/pv.cfg", timeout=180):
         """Starts a guest; variables are NAME=VALUE words of xm create."""
+        # The log goes on from one guest of a name to the next.
+        self._ready_before[name] = len(self._ready(name))
         words = " ".join("'%s'" % word for word in ("name=" + name, *variables))
         self.check("xm create -q %s %s </dev/null" % (config, words), timeout)
 
@@ -136,12 +139,14 @@ class Dom0(host_module.Host):
         """Brings back the guest that save() saved."""
         self.check("xm restore /root/saved </dev/null", 180)
 
-    def wait_guest(self, name, timeout=180, times=1):
-        """Waits until a guest has come up so many times; (CPUs, KiB) as it counts them, the last time."""
-        log = "/var/log/xen/console/guest-%s.log" % name
+    def _ready(self, name):
+        """What the log of a guest's console has of each time that it has come up."""
+        return re.findall(GUEST_READY, self.run("grep -a GUEST-READY /var/log/xen/console/guest-%s.log" % name, 60)[1])
 
+    def wait_guest(self, name, timeout=180, times=1):
+        """Waits until a guest has come up so many times since its creation; (CPUs, KiB) as it counts them, the last time."""
         def look():
-            found = re.findall(GUEST_READY, self.run("grep -a GUEST-READY " + log, 60)[1])
+            found = self._ready(name)[self._ready_before.get(name, 0):]
             return found if len(found) >= times else None
 
         cpus, memory = self.wait_until("%s is up" % name, look, timeout)[-1]

@@ -130,7 +130,7 @@ def test_xend_killed(host):
 @full
 def test_does_not_suspend(host):
     """A guest that does not answer is let alone after a minute, and goes on."""
-    host.create(NAME, "extra=console=hvc0 quiet initcall_blacklist=__setup_shutdown_event")
+    host.create(NAME, "extra=console=hvc0 quiet initcall_blacklist=xen_setup_shutdown_event")
     host.wait_guest(NAME)
     begin = time.monotonic()
     host.refuses("xm save %s /root/saved" % NAME, "did not suspend within 60 seconds")

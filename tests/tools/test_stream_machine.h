@@ -81,7 +81,7 @@ int xc_domain_populate(xc_interface *xc, uint32_t domid, unsigned nr, unsigned o
 		machine.frame[mfn].owner = domid;
 		machine.frame[mfn].pfn = frames[done];
 		machine.frame[mfn].type = 0;
-		memset(page_of(mfn), 0xa5, 4096);
+		memset(page_of(mfn), 0, 4096);
 		frames[done] = mfn;
 	}
 	return done;

@@ -429,7 +429,8 @@ static bool take(
 
 	if (!domain)
 		return false;
-	/* What happens to it meanwhile is looked at when its lock is free: nobody shall wait for that. */
+	/* What happens to it meanwhile is looked at when its lock is free: nobody shall wait for
+	 * that. */
 	domain_set_moving(domain, in->id);
 	log_info("domain %s: comes from %s", in->record->name, link->peer);
 	if (!prepare(domain, offer, error)) {

@@ -135,6 +135,9 @@ long memop_reservation(unsigned int op, XEN_GUEST_HANDLE_PARAM(void) arg, unsign
 	if (q.r.nr_extents > ~0UL >> MEMOP_EXTENT_SHIFT || q.r.extent_order > memop_max_order() ||
 		memop_flags(q.r.mem_flags, &q.memflags))
 		return start;
+	/* Whoever builds or restores a domain need not touch pages that are to be zeros. */
+	if (q.d != current->domain)
+		q.memflags |= MEMF_zero;
 	for (i = start; i < q.r.nr_extents; i++) {
 		if (i != start && hypercall_preempt_check())
 			return memop_continue(op, i, arg);

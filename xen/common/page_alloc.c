@@ -398,16 +398,18 @@ static u64 zones_below(unsigned int bits)
 	return bits > PAGE_SHIFT ? (2ULL << (bits - PAGE_SHIFT)) - 1 : 0;
 }
 
-/* A block as the caller wants its contents. */
+/* A block as the caller wants its contents. Clean ones are zeros, but for bootscrub=off. */
 static always_inline void prepare_block(
 	struct page_info *pg, unsigned int order, unsigned int memflags)
 {
 	bool dirty = is_dirty(pg);
+	bool clear = memflags & MEMF_zero ? dirty || !opt_bootscrub
+					  : dirty && !(memflags & MEMF_no_scrub);
 
 	pg->count_info = 0;
 	if (dirty)
 		flush_stale(pg->tlb_stamp);
-	if ((memflags & MEMF_zero) || (dirty && !(memflags & MEMF_no_scrub)))
+	if (clear)
 		memset(page_to_virt(pg), 0, PAGE_SIZE << order);
 }
 

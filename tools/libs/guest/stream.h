@@ -138,11 +138,20 @@ bool xg_is_zero_page(const void *page);
 bool xg_stream_may_skip(int fd);
 
 /**
- * Writes and reads whole pages, of which @iov is changed: those of zeros become holes in files that
- * may have them (s->skips), and holes are not read.
+ * Writes whole pages, of which @iov is changed: those of zeros become holes in files that may have
+ * them (s->skips).
  */
 bool xg_stream_write_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
-bool xg_stream_read_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error);
+
+/** Which of the next @nr pages lie in holes of a file, and so are zeros. */
+void xg_stream_find_holes(const struct stream *s, bool *hole, unsigned nr);
+
+/**
+ * Reads whole pages, of which @iov is changed. Those in holes, as found before, are not read but
+ * filled with zeros, or left out where their iov_base is NULL.
+ */
+bool xg_stream_read_pages(
+	const struct stream *s, struct iovec *iov, const bool *hole, unsigned nr, GError **error);
 
 /** Sets @error to "domain N: WHAT: " and errno's text. Returns false. */
 bool xg_stream_refused(uint32_t domid, const char *what, GError **error);

@@ -1,5 +1,6 @@
 /* Pages of zeros in a file: where there are several in a row, the file has a hole. Its contents are
  * the same. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,8 @@
 /* Pages in a hole at least; a file system keeps none that is smaller than its blocks, and these
  * begin elsewhere. */
 #define MIN_HOLE 4
+/* How many are looked at together, so that the compiler takes vectors. */
+#define ZERO_WORDS 32
 
 static bool is_file(int fd, struct stat *st)
 {
@@ -29,11 +32,19 @@ const uint8_t xg_zero_page[XC_PAGE_SIZE];
 
 bool xg_is_zero_page(const void *page)
 {
-	const uint64_t *words = page;
+	const uint64_t(*block)[ZERO_WORDS] = page;
 
 	if (page == xg_zero_page)
 		return true;
-	return !*words && !memcmp(words, words + 1, XC_PAGE_SIZE - sizeof(*words));
+	for (unsigned i = 0; i < XC_PAGE_SIZE / sizeof(*block); i++) {
+		uint64_t any = 0;
+
+		for (unsigned j = 0; j < ZERO_WORDS; j++)
+			any |= block[i][j];
+		if (any)
+			return false;
+	}
+	return true;
 }
 
 static unsigned zero_run(const struct iovec *iov, unsigned nr)
@@ -101,34 +112,44 @@ static bool read_data(const struct stream *s, struct iovec *iov, unsigned nr, GE
 	return true;
 }
 
-static void fill_with_zeros(const struct stream *s, const struct iovec *iov, unsigned nr)
-{
-	for (unsigned i = 0; i < nr; i++) {
-		memset(iov[i].iov_base, 0, XC_PAGE_SIZE);
-		xg_sum_add_page(s->sum, xg_zero_page);
-	}
-}
-
-bool xg_stream_read_pages(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
+void xg_stream_find_holes(const struct stream *s, bool *hole, unsigned nr)
 {
 	struct stat st;
 	off_t at = is_file(s->fd, &st) ? lseek(s->fd, 0, SEEK_CUR) : -1;
 
+	memset(hole, 0, nr * sizeof(*hole));
 	if (at < 0)
-		return read_data(s, iov, nr, error);
-	while (nr) {
-		unsigned hole = hole_at(s->fd, at, nr),
-			 data = hole < nr
-					? data_at(s->fd, at + (off_t)hole * XC_PAGE_SIZE, nr - hole)
-					: 0;
+		return;
+	for (unsigned i = 0; i < nr;) {
+		unsigned run = hole_at(s->fd, at + (off_t)i * XC_PAGE_SIZE, nr - i);
 
-		fill_with_zeros(s, iov, hole);
-		at += (off_t)hole * XC_PAGE_SIZE;
-		if (lseek(s->fd, at, SEEK_SET) < 0 || !read_data(s, iov + hole, data, error))
+		memset(hole + i, true, run * sizeof(*hole));
+		i += run;
+		if (i < nr)
+			i += data_at(s->fd, at + (off_t)i * XC_PAGE_SIZE, nr - i);
+	}
+	lseek(s->fd, at, SEEK_SET);
+}
+
+static bool skip_hole(const struct stream *s, struct iovec *iov, unsigned nr, GError **error)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		if (iov[i].iov_base)
+			memset(iov[i].iov_base, 0, XC_PAGE_SIZE);
+		xg_sum_add_page(s->sum, xg_zero_page);
+	}
+	return lseek(s->fd, (off_t)nr * XC_PAGE_SIZE, SEEK_CUR) >= 0 ||
+	       xg_stream_bad(error, "it cannot be read: %s", g_strerror(errno));
+}
+
+bool xg_stream_read_pages(
+	const struct stream *s, struct iovec *iov, const bool *hole, unsigned nr, GError **error)
+{
+	for (unsigned i = 0, run; i < nr; i += run) {
+		for (run = 1; i + run < nr && hole[i + run] == hole[i];)
+			run++;
+		if (!(hole[i] ? skip_hole : read_data)(s, iov + i, run, error))
 			return false;
-		at += (off_t)data * XC_PAGE_SIZE;
-		iov += hole + data;
-		nr -= hole + data;
 	}
 	return true;
 }

@@ -21,7 +21,7 @@ static bool give_up(struct restorer *r, uint64_t pfn, GError **error)
 }
 
 /* Frames for those of the batch that have none. */
-static bool populate(struct restorer *r, const struct page_batch *b, GError **error)
+static bool populate(struct restorer *r, struct page_batch *b, GError **error)
 {
 	xen_pfn_t frames[STREAM_BATCH];
 	uint64_t pfns[STREAM_BATCH];
@@ -34,7 +34,8 @@ static bool populate(struct restorer *r, const struct page_batch *b, GError **er
 		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB && r->p2m.mfn[pfn] &&
 			!give_up(r, pfn, error))
 			return false;
-		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB || r->p2m.mfn[pfn])
+		b->fresh[i] = b->type[i] != XEN_DOMCTL_PFINFO_XTAB && !r->p2m.mfn[pfn];
+		if (!b->fresh[i])
 			continue;
 		pfns[nr] = pfn;
 		frames[nr++] = pfn;
@@ -97,47 +98,65 @@ static bool check_entries(struct restorer *r, struct page_batch *b, GError **err
 	return unique(b, error);
 }
 
-/* Contents straight into the guest. Other pages that may come from anywhere are left empty. */
-static bool fill(struct restorer *r, struct page_batch *b, uint8_t *pages, GError **error)
+/*
+ * Which pages of the batch are to be mapped, as indices into it. A frame is zero when it comes from
+ * the hypervisor, so a page of zeros that has just got one is right as it is.
+ */
+static unsigned choose(const struct page_batch *b, unsigned *chosen)
 {
-	unsigned nr = 0, slot = 0;
+	unsigned nr = 0, data = 0;
 
 	for (unsigned i = 0; i < b->nr; i++) {
-		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB)
-			continue;
-		if (xg_has_data(b->type[i]))
-			b->iov[nr++] = (struct iovec){ pages + slot * XC_PAGE_SIZE, XC_PAGE_SIZE };
-		else
-			memset(pages + slot * XC_PAGE_SIZE, 0, XC_PAGE_SIZE);
-		slot++;
+		bool zero = !xg_has_data(b->type[i]) || b->hole[data++];
+
+		if (b->type[i] != XEN_DOMCTL_PFINFO_XTAB && !(zero && b->fresh[i]))
+			chosen[nr++] = i;
 	}
-	return xg_stream_read_pages(&r->s, b->iov, nr, error);
+	return nr;
+}
+
+/* Contents straight into the guest. Other pages that had contents before are emptied. */
+static bool fill(struct restorer *r, struct page_batch *b, const unsigned *chosen, unsigned nr,
+	uint8_t *pages, GError **error)
+{
+	unsigned data = 0, slot = 0;
+
+	for (unsigned i = 0; i < b->nr; i++) {
+		uint8_t *page =
+			slot < nr && chosen[slot] == i ? pages + slot++ * XC_PAGE_SIZE : NULL;
+
+		if (xg_has_data(b->type[i]))
+			b->iov[data++] = (struct iovec){ page, XC_PAGE_SIZE };
+		else if (page)
+			memset(page, 0, XC_PAGE_SIZE);
+	}
+	return xg_stream_read_pages(&r->s, b->iov, b->hole, b->nr_data, error);
 }
 
 static bool load(struct restorer *r, struct page_batch *b, GError **error)
 {
+	unsigned chosen[STREAM_BATCH], nr;
 	xen_pfn_t mfns[STREAM_BATCH];
-	unsigned nr = 0;
-	uint8_t *pages;
+	uint8_t *pages = NULL;
 	bool ok;
 
-	for (unsigned i = 0; i < b->nr; i++) {
-		uint64_t pfn = b->entry[i] & STREAM_PFN_MASK;
-
-		if (b->type[i] == XEN_DOMCTL_PFINFO_XTAB)
-			continue;
-		mfns[nr++] = r->p2m.mfn[pfn];
-		/* The types say what is to be done in the end: that of the last time counts. */
-		r->type[pfn] = b->type[i] >> 28;
+	/* The types say what is to be done in the end: that of the last time counts. */
+	for (unsigned i = 0; i < b->nr; i++)
+		if (b->type[i] != XEN_DOMCTL_PFINFO_XTAB)
+			r->type[b->entry[i] & STREAM_PFN_MASK] = b->type[i] >> 28;
+	xg_stream_find_holes(&r->s, b->hole, b->nr_data);
+	nr = choose(b, chosen);
+	for (unsigned i = 0; i < nr; i++)
+		mfns[i] = r->p2m.mfn[b->entry[chosen[i]] & STREAM_PFN_MASK];
+	if (nr) {
+		pages = xenforeignmemory_map(
+			xc_foreign(r->xc), r->s.domid, PROT_READ | PROT_WRITE, nr, mfns, NULL);
+		if (!pages)
+			return xg_stream_refused(r->s.domid, "its memory cannot be mapped", error);
 	}
-	if (!nr)
-		return true;
-	pages = xenforeignmemory_map(
-		xc_foreign(r->xc), r->s.domid, PROT_READ | PROT_WRITE, nr, mfns, NULL);
-	if (!pages)
-		return xg_stream_refused(r->s.domid, "its memory cannot be mapped", error);
-	ok = fill(r, b, pages, error);
-	xenforeignmemory_unmap(xc_foreign(r->xc), pages, nr);
+	ok = fill(r, b, chosen, nr, pages, error);
+	if (pages)
+		xenforeignmemory_unmap(xc_foreign(r->xc), pages, nr);
 	return ok;
 }
 

@@ -11,6 +11,9 @@ struct page_batch {
 	unsigned nr, nr_data;
 	uint64_t entry[STREAM_BATCH]; /* as in the stream */
 	uint32_t type[STREAM_BATCH];  /* XEN_DOMCTL_PFINFO_* */
+	bool fresh[STREAM_BATCH]; /* it has just got its frame */
+	/* Of those that have data, in the same order. */
+	bool hole[STREAM_BATCH];
 	struct iovec iov[STREAM_BATCH];
 };
 
