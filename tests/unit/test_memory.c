@@ -268,6 +268,29 @@ START_TEST(rights)
 }
 END_TEST
 
+/* What is for another domain is zeros, even if nobody clears memory at the start. */
+START_TEST(contents)
+{
+	struct xen_memory_reservation r = reservation(8, 0);
+
+	while (scrub_free_pages())
+		;
+	ck_assert_int_eq(host_set_param("bootscrub", "off"), 0);
+	memset(mfn_to_virt(16), 0x33, (8192 - 16UL) << PAGE_SHIFT);
+	host_run_as(dom0);
+	for (unsigned int self = 0; self < 2; self++) {
+		r.domid = self ? DOMID_SELF : 1;
+		ck_assert_int_eq(op(XENMEM_increase_reservation, &r), 8);
+		for (unsigned int i = 0; i < 8; i++) {
+			const u8 *page = mfn_to_virt(list[i]);
+
+			for (unsigned int j = 0; j < PAGE_SIZE; j++)
+				ck_assert_uint_eq(page[j], self ? 0x33 : 0);
+		}
+	}
+}
+END_TEST
+
 START_TEST(decreasing)
 {
 	struct xen_memory_reservation r = reservation(10, 0);
@@ -701,6 +724,7 @@ int main(void)
 	tcase_add_test(c, increasing);
 	tcase_add_test(c, limits);
 	tcase_add_test(c, rights);
+	tcase_add_test(c, contents);
 	tcase_add_test(c, decreasing);
 	tcase_add_test(c, decreasing_what_is_not_there);
 	tcase_add_test(c, hostile_lists);
