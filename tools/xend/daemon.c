@@ -147,7 +147,7 @@ static gboolean on_hangup(void *unused)
 		log_error("%s", error->message);
 		return G_SOURCE_CONTINUE;
 	}
-	servers_close();
+	servers_close(false);
 	if (!servers_open(&error))
 		log_error("%s", error->message);
 	return G_SOURCE_CONTINUE;
@@ -209,7 +209,7 @@ static bool run(GError **error)
 	g_unix_signal_add(SIGHUP, on_hangup, NULL);
 	work_run(start_up, NULL);
 	g_main_loop_run(loop);
-	servers_close();
+	servers_close(true);
 	relocation_stop();
 	work_close();
 	store_close();

@@ -250,9 +250,16 @@ static void add_place(SoupServer *server, const char *path, SoupServerCallback f
 	soup_server_add_handler(server, path, function, NULL, NULL);
 }
 
+/* Not at once: it may be just at work on the connection that ends. */
+static void server_unref_later(void *server)
+{
+	g_idle_add_once(g_object_unref, server);
+}
+
 /*
  * libsoup 3.2 loses a socket's memory with each connection that it accepts by itself. Of one that it
- * is given it does not tell the socket; the caller's address does.
+ * is given it does not tell the socket; the caller's address does. The server lives as long as its
+ * connections: whoever has called gets an answer, also while the configuration is read again.
  */
 static gboolean on_incoming(
 	GSocketService *service, GSocketConnection *connection, GObject *source, void *server)
@@ -266,6 +273,8 @@ static gboolean on_incoming(
 	/* Who has gone already is nobody to answer. */
 	if (!local || !remote)
 		return TRUE;
+	g_object_set_data_full(
+		G_OBJECT(connection), "xend-server", g_object_ref(server), server_unref_later);
 	g_object_set_data_full(G_OBJECT(remote), SOCKET_OF_CALLER,
 		g_object_ref(g_socket_connection_get_socket(connection)), g_object_unref);
 	if (certificate) {
@@ -357,18 +366,18 @@ bool servers_open(GError **error)
 							     false, true, NULL, NULL, error)) &&
 		relocation_open(error))
 		return true;
-	servers_close();
+	servers_close(true);
 	return false;
 }
 
-void servers_close(void)
+void servers_close(bool callers)
 {
 	if (!servers)
 		return;
 	for (unsigned int i = 0; i < sockets->len; i++)
 		unlink(sockets->pdata[i]);
 	g_clear_pointer(&services, g_ptr_array_unref);
-	for (unsigned int i = 0; i < servers->len; i++)
+	for (unsigned int i = 0; callers && i < servers->len; i++)
 		soup_server_disconnect(servers->pdata[i]);
 	relocation_close();
 	g_clear_pointer(&sockets, g_ptr_array_unref);

@@ -6,9 +6,10 @@
 #include <libsoup/soup.h>
 #include <stdbool.h>
 
-/* Opens all that the options ask for; and closes them. In the main thread. */
+/* Opens all that the options ask for; and closes them, with or without the connections of those who
+ * have called already. In the main thread. */
 bool servers_open(GError **error);
-void servers_close(void);
+void servers_close(bool callers);
 
 /*
  * The socket of the client whose call this thread of the pool is at, to see whether he still waits; or -1. It stays his.

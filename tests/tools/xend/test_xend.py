@@ -1,5 +1,6 @@
 """xend as a whole, on a host whose hypervisor is a directory of files."""
 import http.client
+import os
 import random
 import socket
 import ssl
@@ -703,6 +704,29 @@ def test_rpc_by_tls(tmp_path):
         wait_until(in_clear)
     finally:
         host.close()
+
+
+def test_calls_outlive_a_reload(host):
+    """Who has connected, or has sent half of a call, when the options are read again, gets its answer."""
+    body = xmlrpc.client.dumps((False,), "xend.domains").encode()
+    head = b"POST /RPC2 HTTP/1.1\r\nHost: xend\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body)
+    descriptors = len(os.listdir(f"/proc/{host.xend.pid}/fd"))
+    for sent in (0, 10, len(head), len(head) + 20):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(host.socket))
+            client.sendall((head + body)[:sent])
+            time.sleep(0.2)
+            seen = (host.directory / "xend.log").read_text().count("reading the configuration again")
+            host.xend.send_signal(1)
+            wait_until(lambda seen=seen: (host.directory / "xend.log").read_text().count("reading the configuration") > seen)
+            time.sleep(0.2)
+            client.sendall((head + body)[sent:])
+            answer = b""
+            while more := client.recv(4096):
+                answer += more
+        assert b"200 OK" in answer and b"Domain-0" in answer, (sent, answer)
+    wait_until(lambda: len(os.listdir(f"/proc/{host.xend.pid}/fd")) <= descriptors)
 
 
 def listens(port):
