@@ -81,16 +81,13 @@ static int phase_of(GVariant *sxp)
 	return -1;
 }
 
-static struct move_record *read_record(enum move_side side, const char *path, GError **error)
+static struct move_record *parse_record(
+	enum move_side side, const char *path, GVariant *sxp, GError **error)
 {
-	g_autoptr(GVariant) sxp = sxp_read_file(path, error);
 	g_autoptr(move_record_t) record = g_new0(struct move_record, 1);
 	g_autofree char *port = NULL;
-	int phase;
+	int phase = phase_of(sxp);
 
-	if (!sxp)
-		return NULL;
-	phase = phase_of(sxp);
 	record->side = side;
 	record->phase = phase;
 	record->id = sxp_child_text(sxp, "id");
@@ -106,16 +103,27 @@ static struct move_record *read_record(enum move_side side, const char *path, GE
 	return g_steal_pointer(&record);
 }
 
-bool move_find(enum move_side side, const char *id, struct move_record **record, GError **error)
+/* As move_find(). */
+static bool read_record(
+	enum move_side side, const char *path, struct move_record **record, GError **error)
 {
-	g_autofree char *path = record_path(side, id);
 	g_autoptr(GError) cause = NULL;
+	g_autoptr(GVariant) sxp = sxp_read_file(path, &cause);
 
-	*record = read_record(side, path, &cause);
-	if (*record || g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+	*record = sxp ? parse_record(side, path, sxp, error) : NULL;
+	if (sxp)
+		return *record;
+	if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
 		return true;
 	g_propagate_error(error, g_steal_pointer(&cause));
 	return false;
+}
+
+bool move_find(enum move_side side, const char *id, struct move_record **record, GError **error)
+{
+	g_autofree char *path = record_path(side, id);
+
+	return read_record(side, path, record, error);
 }
 
 GPtrArray *move_all(enum move_side side)
@@ -136,11 +144,10 @@ GPtrArray *move_all(enum move_side side)
 
 		if (!g_str_has_suffix(name, suffix))
 			continue;
-		record = read_record(side, path, &error);
-		if (record)
-			g_ptr_array_add(all, record);
-		else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+		if (!read_record(side, path, &record, &error))
 			log_error("%s", error->message);
+		else if (record)
+			g_ptr_array_add(all, record);
 	}
 	return all;
 }

@@ -429,8 +429,7 @@ static bool take(
 
 	if (!domain)
 		return false;
-	/* What happens to it meanwhile is looked at when its lock is free: nobody shall wait for
-	 * that. */
+	/* Its lock is held for long; what happens to it meanwhile is looked at afterwards. */
 	domain_set_moving(domain, in->id);
 	log_info("domain %s: comes from %s", in->record->name, link->peer);
 	if (!prepare(domain, offer, error)) {
