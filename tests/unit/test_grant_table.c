@@ -556,6 +556,27 @@ START_TEST(handles_run_out)
 }
 END_TEST
 
+/* The frame of domu's own table, which domu may write: that is its first use of the type. */
+static struct page_info *table_page(void)
+{
+	return virt_to_page(domu->grant_table->shared[0]);
+}
+
+START_TEST(frame_of_own_table)
+{
+	u64 before = counts(table_page());
+	struct gnttab_map_grant_ref m;
+
+	grant(domu, 10, 0, 0);
+	entry_v1(domu->grant_table, 10)->frame = mfn_x(page_to_mfn(table_page()));
+	m = map(1, 10, 0x1000, GNTMAP_host_map);
+	ck_assert_int_eq(m.status, GNTST_okay);
+	ck_assert_uint_eq(counts(table_page()), before + COUNTS(1, 1));
+	ck_assert_int_eq(unmap(m.handle, 0x1000, 0), GNTST_okay);
+	ck_assert_uint_eq(counts(table_page()), before);
+}
+END_TEST
+
 START_TEST(replace)
 {
 	struct page_info *pg = grant(domu, 10, 0, 0);
@@ -604,7 +625,7 @@ static void map_often(unsigned int wanted)
 		ok++;
 		pg = mfn_to_page(maddr_to_mfn(m.dev_bus_addr));
 		ck_assert_ptr_eq(page_get_owner(pg), domu);
-		ck_assert_uint_eq(pg->type_info & PGT_count_mask, 1);
+		ck_assert_uint_eq(pg->type_info & PGT_count_mask, pg == table_page() ? 2 : 1);
 		ck_assert_int_eq(unmap(m.handle, 0x1000, 0), GNTST_okay);
 	}
 	__atomic_store_n(&owner.stop, true, __ATOMIC_SEQ_CST);
@@ -1196,6 +1217,7 @@ int main(void)
 	tcase_add_test(t, fault_in_the_middle);
 	tcase_add_test(t, preempted_run);
 	tcase_add_test(t, handles_run_out);
+	tcase_add_test(t, frame_of_own_table);
 	tcase_add_test(t, replace);
 	tcase_add_test(t, owner_scribbles);
 	tcase_add_test(t, marks_do_not_undo_the_owners_writes);
