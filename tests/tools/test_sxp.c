@@ -1,10 +1,12 @@
-/* sources: tools/libs/sxp/parse.c tools/libs/sxp/print.c tools/libs/sxp/tree.c */
+/* sources: tools/libs/sxp/file.c tools/libs/sxp/parse.c tools/libs/sxp/print.c tools/libs/sxp/tree.c */
 /* packages: glib-2.0 */
 #include "sxp.h"
 
 #include <check.h>
+#include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "suite.h"
 
@@ -125,6 +127,60 @@ START_TEST(prints_pretty)
 END_TEST
 
 /* Whatever is thrown at the reader, it returns; what it accepts survives printing. */
+/* GLib's are counted here. */
+static unsigned int syncs;
+int fsync(int fd)
+{
+	syncs++;
+	return 0;
+}
+
+static void file_has(const char *path, const char *expected)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) v = sxp_read_file(path, &error);
+	g_autofree char *out = v ? sxp_print(v) : NULL;
+	struct stat st;
+
+	ck_assert_str_eq(out, expected);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+}
+
+static bool write_to(const char *path, const char *text, bool durable, GError **error)
+{
+	g_autoptr(GVariant) v = parsed(text);
+
+	return sxp_write_file(path, v, durable, error);
+}
+
+/* Whole, or not at all; and only who asks for it waits for the disk. */
+START_TEST(files)
+{
+	g_autofree char *dir = g_dir_make_tmp(NULL, NULL);
+	g_autofree char *path = g_build_filename(dir, "a.sxp", NULL);
+	g_autofree char *below = g_build_filename(dir, "none", "a.sxp", NULL);
+	g_autoptr(GError) error = NULL;
+
+	for (int durable = 0; durable < 2; durable++) {
+		ck_assert(write_to(path, "(a b)", durable, &error));
+		file_has(path, "(a b)");
+		ck_assert(write_to(path, "(c)", durable, &error));
+		file_has(path, "(c)");
+		ck_assert_int_eq(syncs > 0, durable);
+		ck_assert(!write_to(below, "(c)", durable, &error));
+		ck_assert(g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT));
+		g_clear_error(&error);
+		ck_assert(!write_to(dir, "(c)", durable, &error));
+		g_clear_error(&error);
+	}
+	ck_assert(!sxp_read_file(below, &error));
+	ck_assert(g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT));
+	g_unlink(path);
+	ck_assert_int_eq(g_rmdir(dir), 0); /* no draft is left */
+}
+END_TEST
+
 START_TEST(survives_noise)
 {
 	static const char alphabet[] = "(()) '\"\\ab1#\n\t\xc3\xa4";
@@ -158,6 +214,7 @@ int main(void)
 	tcase_add_test(t, looks_up);
 	tcase_add_test(t, builds);
 	tcase_add_test(t, prints_pretty);
+	tcase_add_test(t, files);
 	tcase_add_test(t, survives_noise);
 	tcase_set_timeout(t, 60);
 	return run_suite("sxp", t);

@@ -39,8 +39,10 @@ GVariant *sxp_read_file(const char *path, GError **error);
 
 /*
  * Replaces a file, which only its owner may read, at once, or leaves it. @durable: it is on the
- * disk, too, which takes its time.
+ * disk, too, which takes its time; if not, a machine that dies may leave it empty. Who is killed
+ * here leaves a draft: the file's name with SXP_DRAFT, or a point and six characters, behind it.
  */
+#define SXP_DRAFT ".new"
 bool sxp_write_file(const char *path, GVariant *expression, bool durable, GError **error);
 
 /* The parts of a list: their number (0 for an atom), one of them (NULL behind the last). */

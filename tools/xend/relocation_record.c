@@ -1,5 +1,6 @@
 #include "relocation_record.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -23,16 +24,22 @@ static char *directory_path(void)
 	return g_build_filename(states, "relocation", NULL);
 }
 
-static char *record_path(enum move_side side, const char *id)
+/* By what is looked for: the source's domain, the target's move. */
+static char *record_path(enum move_side side, const char *key)
 {
 	g_autofree char *directory = directory_path();
 
-	return g_strdup_printf("%s/%s.%s.sxp", directory, id, sides[side]);
+	return g_strdup_printf("%s/%s.%s.sxp", directory, key, sides[side]);
+}
+
+static char *path_of(const struct move_record *record)
+{
+	return record_path(record->side, record->side == MOVE_SOURCE ? record->uuid : record->id);
 }
 
 bool move_write(const struct move_record *record, GError **error)
 {
-	g_autofree char *path = record_path(record->side, record->id);
+	g_autofree char *path = path_of(record);
 	g_autofree char *directory = directory_path();
 	g_autoptr(GVariant) sxp = g_variant_ref_sink(sxp_list(sxp_atom("relocation"),
 		sxp_pair("phase", phases[record->phase]), sxp_pair("id", record->id),
@@ -54,7 +61,7 @@ bool move_write(const struct move_record *record, GError **error)
 
 void move_remove(const struct move_record *record)
 {
-	g_autofree char *path = record_path(record->side, record->id);
+	g_autofree char *path = path_of(record);
 	g_autofree char *directory = directory_path();
 
 	g_mutex_lock(&lock);
@@ -126,6 +133,19 @@ bool move_find(enum move_side side, const char *id, struct move_record **record,
 	return read_record(side, path, record, error);
 }
 
+static struct move_record *unreadable(enum move_side side, const char *key)
+{
+	struct move_record *record = g_new0(struct move_record, 1);
+
+	record->side = side;
+	record->phase = MOVE_UNREADABLE;
+	record->id = g_strdup(key);
+	record->uuid = g_strdup(key);
+	record->name = g_strdup(key);
+	record->host = g_strdup("another host");
+	return record;
+}
+
 GPtrArray *move_all(enum move_side side)
 {
 	GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)move_free);
@@ -139,14 +159,17 @@ GPtrArray *move_all(enum move_side side)
 		log_error("%s", none->message);
 	while (dir && (name = g_dir_read_name(dir))) {
 		g_autofree char *path = g_build_filename(directory, name, NULL);
+		g_autofree char *key = g_strndup(name, strcspn(name, "."));
 		struct move_record *record;
 		g_autoptr(GError) error = NULL;
 
 		if (!g_str_has_suffix(name, suffix))
 			continue;
-		if (!read_record(side, path, &record, &error))
+		if (!read_record(side, path, &record, &error)) {
 			log_error("%s", error->message);
-		else if (record)
+			record = unreadable(side, key);
+		}
+		if (record)
 			g_ptr_array_add(all, record);
 	}
 	return all;

@@ -20,6 +20,9 @@ enum move_phase {
 	MOVE_COMMITTED,
 	/* Target: it runs here, or has run; the source has not confirmed that it knows. */
 	MOVE_RUNNING,
+	/* A file that cannot be read any more. Of a source's, only the domain's uuid is known; of a
+	 * target's, the move's id, and that it was the target's to let the domain run. */
+	MOVE_UNREADABLE,
 };
 
 struct move_record {
@@ -39,7 +42,7 @@ void move_remove(const struct move_record *record);
 
 /* The record of that side, or NULL if there is none. False: it cannot be known. */
 bool move_find(enum move_side side, const char *id, struct move_record **record, GError **error);
-/* All of a side that can be read; of struct move_record, to be freed with g_ptr_array_unref(). */
+/* All of a side; of struct move_record, to be freed with g_ptr_array_unref(). */
 GPtrArray *move_all(enum move_side side);
 
 void move_free(struct move_record *record);

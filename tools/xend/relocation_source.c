@@ -664,7 +664,7 @@ void relocation_recover(void)
 		struct move_record *record = all->pdata[i];
 		g_autoptr(domain_t) domain = domain_by_uuid(record->uuid);
 
-		if (domain && record->phase == MOVE_ASKED)
+		if (domain && record->phase != MOVE_SENDING)
 			domain->suspending = false;
 	}
 	target_recover();
@@ -684,7 +684,7 @@ void relocation_go_on(void)
 		if (record->phase == MOVE_SENDING) {
 			stays(domain, record);
 		} else if (domain && domain->domid != NO_DOMID) {
-			log_warning("domain %s: is it running at %s?", record->name, record->host);
+			log_warning("domain %s: is it running at %s?", domain->name, record->host);
 			g_free(domain->sent_to);
 			domain->sent_to = g_strdup(record->host);
 		}

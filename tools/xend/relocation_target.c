@@ -533,15 +533,30 @@ static void settle(struct move_record *record, struct domain *domain)
 	state_save(domain);
 }
 
+/* It is this host's, but not even its name is known: it stays as it is, paused or not. */
+static void keep(struct domain *domain)
+{
+	if (domain->phase != PHASE_BUILDING)
+		return;
+	log_error("domain %s: came from another host, and is left as it is", domain->name);
+	domain_set_phase(domain, PHASE_RUNNING);
+	state_save(domain);
+}
+
 void target_recover(void)
 {
 	g_autoptr(GPtrArray) all = move_all(MOVE_TARGET);
 
 	for (unsigned int i = 0; i < all->len; i++) {
-		g_autoptr(locked_domain) domain = arrived(all->pdata[i]);
+		struct move_record *record = all->pdata[i];
+		g_autoptr(locked_domain) domain = arrived(record);
 
-		if (domain)
-			settle(all->pdata[i], domain);
+		if (!domain)
+			continue;
+		if (record->phase != MOVE_UNREADABLE)
+			settle(record, domain);
+		else
+			keep(domain);
 	}
 }
 
@@ -563,7 +578,7 @@ void target_go_on(void)
 		struct move_record *record = all->pdata[i];
 		g_autoptr(locked_domain) domain = arrived(record);
 
-		if (!domain)
+		if (!domain || record->phase == MOVE_UNREADABLE)
 			continue;
 		if (record->phase == MOVE_COMMITTED)
 			let_run(domain);

@@ -203,7 +203,14 @@ static bool load_managed(const char *path, GError **error)
 	return domain;
 }
 
-/* Half-written files, which were to replace others when xend was killed: "NAME.sxp.XXXXXX". */
+/* Half-written files, which were to replace others when xend was killed. */
+static bool is_draft(const char *name)
+{
+	const char *end = strstr(name, ".sxp.");
+
+	return end && (g_str_has_suffix(end, SXP_DRAFT) || strlen(end) == strlen(".sxp.XXXXXX"));
+}
+
 static void remove_drafts(const char *directory)
 {
 	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
@@ -211,9 +218,8 @@ static void remove_drafts(const char *directory)
 
 	while (dir && (name = g_dir_read_name(dir))) {
 		g_autofree char *path = g_build_filename(directory, name, NULL);
-		const char *draft = strstr(name, ".sxp.");
 
-		if (draft && strlen(draft) == strlen(".sxp.XXXXXX"))
+		if (is_draft(name))
 			unlink(path);
 		else if (g_file_test(path, G_FILE_TEST_IS_DIR))
 			remove_drafts(path);

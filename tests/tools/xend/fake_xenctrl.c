@@ -178,7 +178,7 @@ int xc_domain_pause(xc_interface *xc, uint32_t domid)
 
 int xc_domain_unpause(xc_interface *xc, uint32_t domid)
 {
-	return change_flags(domid, 0, XEN_DOMINF_paused);
+	return disturbed("unpause") ? -1 : change_flags(domid, 0, XEN_DOMINF_paused);
 }
 
 int xc_domain_getinfo(xc_interface *xc, uint32_t domid, struct xen_domctl_getdomaininfo *info)

@@ -421,7 +421,12 @@ class Deaf(Wire):
         self.hang_up(from_, to)
 
 
-@pytest.mark.parametrize("end", ["answer", "restart", "here", "there"])
+def spoil(host, side):
+    record, = (host.directory / "state/relocation").glob(f"*.{side}.sxp")
+    record.write_text("(relocation")
+
+
+@pytest.mark.parametrize("end", ["answer", "restart", "here", "there", "unreadable"])
 def test_doubt(pair, end):
     """A target that is not heard of after the decision: the guest stays suspended until it answers, or the user does."""
     source, target = pair
@@ -433,8 +438,10 @@ def test_doubt(pair, end):
     for call in (source.call.unpause, source.call.destroy, source.call.pause):
         assert "does not answer whether it runs there" in fault(call, "alice").faultString
     wait_until(lambda: len(running(target)) == 1)
-    if end == "restart":
+    if end in ("restart", "unreadable"):
         source.kill()
+        if end == "unreadable":
+            spoil(source, "source")
         restart(source)
         assert running(source) == []
         assert "does not answer" in fault(source.call.destroy, "alice").faultString
@@ -442,7 +449,7 @@ def test_doubt(pair, end):
         wire.alive = True
         wait_until(lambda: "alice" not in source.names(), 30)
         moved(source, target, uuid)
-    elif end == "there":
+    elif end in ("there", "unreadable"):
         source.call.migrate_decide("alice", False)
         assert source.leftovers() == []
     else:
@@ -453,6 +460,25 @@ def test_doubt(pair, end):
         restart(target)
     assert "does not wait" in fault(source.call.migrate_decide, "alice", True).faultString if end == "here" else True
     wire.close()
+
+
+def test_target_cannot_read_its_record(pair):
+    """What has been decided for it stays there, if only as it is; the user tells the source."""
+    source, target = pair
+    run(source)
+    (target.fake / "slow.unpause").write_text("2000")
+    mover = migrate_in_background(source, target)
+    wait_until(lambda: list(target.directory.glob("state/relocation/*.target.sxp")))
+    target.kill()
+    spoil(target, "target")
+    (target.fake / "slow.unpause").unlink()
+    restart(target)
+    mover.join(30)
+    assert running(source) == running(target) == []
+    assert "does not answer" in fault(source.call.unpause, "alice").faultString
+    target.call.unpause("migrating-alice")
+    source.call.migrate_decide("alice", False)
+    assert source.leftovers() == [] and len(running(target)) == 1
 
 
 def test_silence_garbage_and_crowds(pair):
