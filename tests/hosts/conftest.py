@@ -113,7 +113,7 @@ def pytest_sessionfinish():
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the end of the consoles of its hosts."""
+    """A failed test shows the end of the consoles of its hosts, and what these are doing."""
     outcome = yield
     report = outcome.get_result()
     if not report.failed:
@@ -122,4 +122,6 @@ def pytest_runtest_makereport(item, call):
     if {"dom0", "module_dom0", "host"} & set(item.fixturenames) and hasattr(item.module, "shared_host"):
         hosts.append(item.module.shared_host)
     for started in hosts:
+        if call.when != "teardown":
+            started.examine()
         report.sections.append(("console of %s" % started.name, started.tail()))

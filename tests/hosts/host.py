@@ -1,6 +1,7 @@
 """One emulated host: starts the emulator with the hypervisor, a Debian kernel and the dom0 test image, and drives the
 serial console and the emulator's own control socket."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -26,6 +27,8 @@ FATAL = r"\(XEN\) Panic|FATAL TRAP|Kernel panic - not syncing"
 # What no kernel says when all is well.
 COMPLAINTS = r"WARNING: CPU|BUG:|Oops|Call Trace|general protection|lockup|detected stall|I/O error|Hardware Error"
 PROMPT = "dom0# "
+# Typed, it gives what is typed next to the hypervisor, or to dom0 again.
+SWITCH_INPUT = "\x01\x01\x01"
 READY = r"DOM0-READY cpus=(\d+) mem=(\d+)\s"
 
 
@@ -328,7 +331,7 @@ class Host:
             while self.child.isalive() and time.monotonic() < end:
                 time.sleep(0.02)
 
-    def tail(self, lines=60):
+    def tail(self, lines=250):
         """The end of the serial log."""
         if not self._log.closed:
             self._log.flush()
@@ -350,6 +353,17 @@ class Host:
             return self.child.match
         why = {1: "the system died: %r" % self.child.after, 2: "%d s passed" % timeout, 3: "the emulator ended"}[index]
         raise HostError("waiting for /%s/ on the console: %s" % (pattern, why))
+
+    def examine(self):
+        """Has a machine say what it is doing, for the log: its processors, if it is QEMU's, then the hypervisor's keys."""
+        if self.child is None:
+            return
+        with contextlib.suppress(HostError, OSError):
+            if self.qmp:
+                self._log.write(self.qmp.command("human-monitor-command", **{"command-line": "info registers -a"}))
+            for keys in SWITCH_INPUT, "d", "0", "q", "e", SWITCH_INPUT:
+                self.child.send(keys)
+                self.child.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=1)
 
     def never(self, pattern, seconds):
         """Fails if the pattern appears within so many seconds."""
