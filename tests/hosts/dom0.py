@@ -6,7 +6,7 @@ import socket
 import time
 
 import host as host_module
-from host import HostError, PROMPT
+from host import HostError, LONG_WAIT, PROMPT
 
 GUEST_PROMPT = r"guest# "
 GUEST_READY = r"GUEST-READY cpus=(\d+) mem=(\d+)"
@@ -66,12 +66,15 @@ class Dom0(host_module.Host):
 
     def wait_until(self, what, condition, timeout=60):
         """Waits until a condition is true, and returns what it gave."""
-        end = time.monotonic() + timeout
+        begin, doubted = time.monotonic(), False
         while True:
             value = condition()
             if value:
                 return value
-            if time.monotonic() > end:
+            if time.monotonic() - begin > LONG_WAIT and not doubted:
+                self.forget_translations(what)
+                doubted = True
+            if time.monotonic() - begin > timeout:
                 raise HostError("after %d s still not: %s" % (timeout, what))
             time.sleep(1)
 
