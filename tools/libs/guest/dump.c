@@ -104,7 +104,7 @@ static bool find_pages(struct dump *d, GError **error)
 
 static bool look(struct dump *d, GError **error)
 {
-	if (!xg_saver_look(&d->v, error) || !xg_saver_read_shared(&d->v, error))
+	if (!xg_saver_look(&d->v, error) || !xg_saver_read_list(&d->v, error))
 		return false;
 	d->nr_vcpus = d->v.info.max_vcpu_id + 1;
 	return find_pages(d, error);

@@ -195,6 +195,14 @@ bool xg_p2m_read(struct stream_p2m *p2m, xc_interface *xc, uint32_t domid,
 	const shared_info_t *shared, GError **error);
 void xg_p2m_free(struct stream_p2m *p2m);
 
+/**
+ * Has the list as it is now, of a domain that does not run any more, if the pages that changed since
+ * it was read are all in @changed, a bitmap of @p2m->max_pfn bits. Pages that have another frame, or
+ * none any more, are added to @todo.
+ */
+bool xg_p2m_update(struct stream_p2m *p2m, xc_interface *xc, uint32_t domid,
+	const shared_info_t *shared, const uint64_t *changed, uint64_t *todo, GError **error);
+
 /** The page that @mfn is, or UINT64_MAX. */
 uint64_t xg_p2m_pfn(const struct stream_p2m *p2m, uint64_t mfn);
 
@@ -204,12 +212,27 @@ uint64_t xg_p2m_mfn(const struct stream_p2m *p2m, uint64_t pfn);
 /** Level 1 to 4 of a page table, 0 for all else. @type: XEN_DOMCTL_PFINFO_*. */
 unsigned xg_table_level(uint32_t type);
 
+/* Bytes of a list of types, so that it can be read in eights. */
+#define TYPES_SIZE(max_pfn) (((max_pfn) + 7) & ~7UL)
+
+/** Whether eight pages, of which @types has a byte each, are all of type 0: data. */
+static inline bool xg_all_data(const uint8_t *types)
+{
+	uint64_t all;
+
+	memcpy(&all, types, sizeof(all));
+	return !all;
+}
+
 /** Whether pages of @type, XEN_DOMCTL_PFINFO_*, have contents in a stream. */
 bool xg_has_data(uint32_t type);
 
 /** Copies a page table with pfns in place of frames, and without the hypervisor's part. */
 bool xg_table_canonical(const struct stream_p2m *p2m, unsigned level, uint64_t pfn,
 	const uint64_t *table, uint64_t *copy, GError **error);
+
+/** Whether all pages that a copied table maps have frames. */
+bool xg_table_is_whole(const struct stream_p2m *p2m, unsigned level, const uint64_t *table);
 
 /** The way back, in place. */
 bool xg_table_local(const struct stream_p2m *p2m, unsigned level, uint64_t pfn, uint64_t *table,

@@ -39,6 +39,12 @@ static void unmap(struct reader *r, const void *p, size_t nr)
 		xenforeignmemory_unmap(xc_foreign(r->xc), (void *)p, nr);
 }
 
+static void unmap_seen(struct reader *r)
+{
+	for (unsigned level = 0; level < G_N_ELEMENTS(r->seen); level++)
+		unmap(r, r->seen[level].table, 1);
+}
+
 static bool bad_list(struct reader *r, const char *what, GError **error)
 {
 	g_set_error(error, XG_ERROR, XG_ERROR_FEATURE, "domain %u: its list of frames %s", r->domid,
@@ -183,9 +189,102 @@ bool xg_p2m_read(struct stream_p2m *p2m, xc_interface *xc, uint32_t domid,
 		     ? find_pages(&r, &shared->arch, mfns, error)
 		     : xg_stream_refused(domid, "no memory for its list of frames", error);
 	ok = ok && read_entries(&r, mfns, error) && name_pages(&r, mfns, error);
-	for (unsigned level = 0; level < G_N_ELEMENTS(r.seen); level++)
-		unmap(&r, r.seen[level].table, 1);
+	unmap_seen(&r);
 	g_free(mfns);
+	return ok;
+}
+
+/* ---- What has changed of it ---- */
+
+struct update {
+	struct reader *r;
+	uint64_t *pages; /* the list's, by their place in it, that are to be read again */
+	xen_pfn_t *mfns; /* where they are */
+	uint64_t nr;
+	uint64_t *todo;
+};
+
+static bool has(const uint64_t *map, uint64_t pfn)
+{
+	return map[pfn / 64] >> pfn % 64 & 1;
+}
+
+/* An entry has changed: what it was before is forgotten. */
+static bool forget(struct update *u, uint64_t pfn, uint64_t mfn, GError **error)
+{
+	struct stream_p2m *p2m = u->r->p2m;
+	uint64_t old = p2m->mfn[pfn];
+
+	if (old == (mfn < p2m->max_mfn ? mfn : 0))
+		return true;
+	if (old)
+		p2m->m2p[old] = 0;
+	p2m->mfn[pfn] = 0;
+	u->todo[pfn / 64] |= 1UL << pfn % 64;
+	return true;
+}
+
+static bool enter_new(struct update *u, uint64_t pfn, uint64_t mfn, GError **error)
+{
+	return u->r->p2m->mfn[pfn] || enter(u->r, pfn, mfn, error);
+}
+
+/* Calls @visit with all entries of the pages that are to be read again. */
+static bool visit_entries(struct update *u,
+	bool (*visit)(struct update *u, uint64_t pfn, uint64_t mfn, GError **error), GError **error)
+{
+	uint64_t max_pfn = u->r->p2m->max_pfn;
+	bool ok = true;
+
+	for (uint64_t i = 0; i < u->nr && ok; i++) {
+		const uint64_t *list = map(u->r, &u->mfns[i], 1, error);
+		uint64_t first = u->pages[i] * P2M_PER_PAGE;
+
+		if (!list)
+			return false;
+		for (uint64_t j = 0; j < MIN(P2M_PER_PAGE, max_pfn - first) && ok; j++)
+			ok = visit(u, first + j, list[j], error);
+		unmap(u->r, list, 1);
+	}
+	return ok;
+}
+
+static bool update(struct reader *r, const shared_info_t *shared, const uint64_t *changed,
+	uint64_t *todo, xen_pfn_t *mfns, uint64_t *pages, GError **error)
+{
+	struct update u = { .r = r, .pages = pages, .mfns = mfns, .todo = todo };
+	const struct stream_p2m *p2m = r->p2m;
+
+	if (!find_pages(r, &shared->arch, mfns, error))
+		return false;
+	for (uint64_t i = 0; i < p2m->nr_frames; i++) {
+		uint64_t pfn = p2m->frames[i];
+
+		if (p2m->mfn[pfn] == mfns[i] && !has(changed, pfn))
+			continue;
+		pages[u.nr] = i;
+		u.mfns[u.nr++] = mfns[i];
+	}
+	/* A frame may have gone from one page to another: each is given up before any is taken. */
+	return visit_entries(&u, forget, error) && visit_entries(&u, enter_new, error) &&
+	       find_pages(r, &shared->arch, mfns, error) && name_pages(r, mfns, error);
+}
+
+bool xg_p2m_update(struct stream_p2m *p2m, xc_interface *xc, uint32_t domid,
+	const shared_info_t *shared, const uint64_t *changed, uint64_t *todo, GError **error)
+{
+	struct reader r = { .xc = xc, .domid = domid, .p2m = p2m };
+	g_autofree xen_pfn_t *mfns = g_try_new(xen_pfn_t, p2m->nr_frames);
+	g_autofree uint64_t *pages = g_try_new(uint64_t, p2m->nr_frames);
+	bool ok;
+
+	errno = ENOMEM;
+	if (!mfns || !pages)
+		return xg_stream_refused(domid, "no memory for its list of frames", error);
+	if (shared->arch.max_pfn != p2m->max_pfn)
+		return bad_list(&r, "has another length than before", error);
+	ok = update(&r, shared, changed, todo, mfns, pages, error);
+	unmap_seen(&r);
 	return ok;
 }
 

@@ -1,6 +1,8 @@
 /*
  * Pages of a domain that is restored: they get frames as the stream names them, and their contents
- * are read to where they belong. Page tables keep page numbers until all pages have frames.
+ * are read to where they belong. Page tables keep page numbers until all pages that they map have
+ * frames: to the end, or to the next round of a domain that runs elsewhere meanwhile, so that as
+ * little as possible is left to do when it does not run any more.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,6 +10,9 @@
 #include <sys/uio.h>
 
 #include "stream_pages.h"
+
+/* A stream of nonsense shall not have tables looked at for each of its pages. */
+#define MAX_EARLY 100
 
 /* A page that was sent, and that the domain has given up since. */
 static bool give_up(struct restorer *r, uint64_t pfn, GError **error)
@@ -160,6 +165,17 @@ static bool load(struct restorer *r, struct page_batch *b, GError **error)
 	return ok;
 }
 
+static bool localise_early(struct restorer *r, GError **error);
+
+/* Each round goes through the pages from the first to the last. */
+static bool look_for_round(struct restorer *r, const struct page_batch *b, GError **error)
+{
+	bool begins = (b->entry[0] & STREAM_PFN_MASK) <= r->last_pfn;
+
+	r->last_pfn = b->entry[b->nr - 1] & STREAM_PFN_MASK;
+	return !begins || r->rounds++ >= MAX_EARLY || localise_early(r, error);
+}
+
 bool xg_pages_read(struct restorer *r, uint32_t length, GError **error)
 {
 	struct page_batch *b = r->batch;
@@ -186,7 +202,7 @@ bool xg_pages_read(struct restorer *r, uint32_t length, GError **error)
 		return xg_stream_bad(error,
 			"PAGE_DATA has a wrong length, %u bytes in place of %" G_GUINT64_FORMAT,
 			length, want);
-	return populate(r, b, error) && load(r, b, error);
+	return look_for_round(r, b, error) && populate(r, b, error) && load(r, b, error);
 }
 
 /* ---- When all are there ---- */
@@ -222,23 +238,54 @@ static bool make_local(struct restorer *r, uint64_t i, uint64_t pfn, uint64_t *p
 		&r->p2m, xg_table_level((uint32_t)r->type[pfn] << 28), pfn, page, error);
 }
 
+/* One that maps a page without a frame waits for that. */
+static bool try_local(struct restorer *r, uint64_t i, uint64_t pfn, uint64_t *page, GError **error)
+{
+	unsigned level = xg_table_level((uint32_t)r->type[pfn] << 28);
+
+	if (!xg_table_is_whole(&r->p2m, level, page))
+		return true;
+	r->type[pfn] |= PAGE_LOCAL;
+	return xg_table_local(&r->p2m, level, pfn, page, error);
+}
+
+static bool is_to_do(const struct restorer *r, uint64_t pfn)
+{
+	return r->p2m.mfn[pfn] && !(r->type[pfn] & PAGE_LOCAL) &&
+	       xg_table_level((uint32_t)r->type[pfn] << 28);
+}
+
+/* Calls @visit with the page tables that have page numbers. */
+static bool visit_tables(struct restorer *r,
+	bool (*visit)(struct restorer *r, uint64_t i, uint64_t pfn, uint64_t *page, GError **error),
+	GError **error)
+{
+	uint64_t pfns[STREAM_BATCH], pfn = 0;
+	unsigned nr;
+
+	do {
+		for (nr = 0; nr < STREAM_BATCH && pfn < r->p2m.max_pfn; pfn++) {
+			if (!(pfn % 8) && xg_all_data(r->type + pfn))
+				pfn += 7;
+			else if (is_to_do(r, pfn))
+				pfns[nr++] = pfn;
+		}
+		if (!xg_stream_go_on(&r->s, "restoring page tables", MIN(pfn, r->p2m.max_pfn),
+			    r->p2m.max_pfn, error) ||
+			!visit_pages(r, pfns, nr, visit, error))
+			return false;
+	} while (pfn < r->p2m.max_pfn);
+	return true;
+}
+
+static bool localise_early(struct restorer *r, GError **error)
+{
+	return visit_tables(r, try_local, error);
+}
+
 bool xg_pages_localise(struct restorer *r, GError **error)
 {
-	uint64_t pfns[STREAM_BATCH];
-	unsigned nr = 0;
-
-	for (uint64_t pfn = 0; pfn < r->p2m.max_pfn; pfn++) {
-		if (r->p2m.mfn[pfn] && xg_table_level((uint32_t)r->type[pfn] << 28))
-			pfns[nr++] = pfn;
-		if (nr && (nr == STREAM_BATCH || pfn + 1 == r->p2m.max_pfn)) {
-			if (!xg_stream_go_on(
-				    &r->s, "restoring page tables", pfn, r->p2m.max_pfn, error) ||
-				!visit_pages(r, pfns, nr, make_local, error))
-				return false;
-			nr = 0;
-		}
-	}
-	return true;
+	return visit_tables(r, make_local, error);
 }
 
 /*

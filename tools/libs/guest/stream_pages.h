@@ -28,7 +28,9 @@ struct restorer {
 
 	uint64_t max_pages, nr_pages;
 	struct stream_p2m p2m;
-	uint8_t *type; /* by pfn, bits 31:28 of XEN_DOMCTL_PFINFO_* */
+	uint8_t *type; /* by pfn, bits 31:28 of XEN_DOMCTL_PFINFO_*; and PAGE_LOCAL */
+	uint64_t last_pfn; /* of the batch before */
+	unsigned rounds;
 	struct page_batch *batch;
 	struct stream_state state;
 
@@ -39,6 +41,9 @@ struct restorer {
 
 /** Reads the body of a PAGE_DATA of @length bytes; all of them, or it fails. */
 bool xg_pages_read(struct restorer *r, uint32_t length, GError **error);
+
+/* A page table that has frames in place of page numbers already. */
+#define PAGE_LOCAL 0x10
 
 /** Puts frames into the guest's page tables, and then into its list of frames. */
 bool xg_pages_localise(struct restorer *r, GError **error);

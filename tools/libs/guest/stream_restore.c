@@ -85,7 +85,7 @@ static bool take_p2m(struct restorer *r, uint32_t type, void *body, size_t len, 
 	r->p2m.max_pfn = max_pfn;
 	r->p2m.nr_frames = pages;
 	r->p2m.mfn = g_try_new0(xen_pfn_t, max_pfn);
-	r->type = g_try_new0(uint8_t, max_pfn);
+	r->type = g_try_malloc0(TYPES_SIZE(max_pfn));
 	errno = ENOMEM;
 	return (r->p2m.mfn && r->type) ||
 	       xg_stream_refused(r->s.domid, "no memory for its list of frames", error);

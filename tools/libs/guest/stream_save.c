@@ -50,7 +50,13 @@ bool xg_saver_read_shared(struct saver *v, GError **error)
 		return xg_stream_refused(v->s.domid, "its shared_info cannot be mapped", error);
 	v->shared = g_memdup2(page, XC_PAGE_SIZE);
 	xenforeignmemory_unmap(xc_foreign(v->xc), page, 1);
-	return xg_p2m_read(&v->p2m, v->xc, v->s.domid, v->shared, error);
+	return true;
+}
+
+bool xg_saver_read_list(struct saver *v, GError **error)
+{
+	return xg_saver_read_shared(v, error) &&
+	       xg_p2m_read(&v->p2m, v->xc, v->s.domid, v->shared, error);
 }
 
 bool xg_saver_put_headers(struct saver *v, GError **error)
@@ -276,7 +282,7 @@ bool xg_saver_put_vcpus(struct saver *v, GError **error)
 
 static bool (*const steps[])(struct saver *v, GError **error) = {
 	xg_saver_check,
-	xg_saver_read_shared,
+	xg_saver_read_list,
 	xg_saver_put_headers,
 	xg_saver_put_policy,
 	xg_saver_put_p2m,

@@ -21,8 +21,9 @@ void xg_saver_end(struct saver *v);
 bool xg_saver_look(struct saver *v, GError **error);
 /** The same after it has been suspended. */
 bool xg_saver_check(struct saver *v, GError **error);
-/** Reads shared_info and the list of frames. */
+/** Reads shared_info alone, or with the list of frames. */
 bool xg_saver_read_shared(struct saver *v, GError **error);
+bool xg_saver_read_list(struct saver *v, GError **error);
 
 /** Records, in the order of the format. Pages come before the last two. */
 bool xg_saver_put_headers(struct saver *v, GError **error);

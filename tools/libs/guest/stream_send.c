@@ -4,9 +4,9 @@
  *
  * The hypervisor logs which pages change. What is read of a running domain may be torn or old, but
  * is then in the log, and is sent again; what cannot be made sense of, such as a page table that is
- * being changed, is left to the last round. In that round nothing changes any more: the list of
- * frames and the types of tables are looked at anew, and what differs from what was sent goes
- * again.
+ * being changed, is left to the last round. In that round nothing changes any more: what changed of
+ * the list of frames, and the types of tables, are looked at anew, and what differs from what was
+ * sent goes again.
  */
 #include <errno.h>
 #include <math.h>
@@ -45,9 +45,10 @@ struct sender {
 	struct saver v;
 	const struct xg_send_config *send;
 	bool logging;
-	uint64_t words;  /* of each of the two bitmaps, which have a bit for each page */
-	uint64_t *todo;  /* to be sent in this round */
-	uint64_t *later; /* left to the last one */
+	uint64_t words; /* of each of the bitmaps, which have a bit for each page */
+	uint64_t *todo; /* to be sent in this round */
+	uint64_t *later;   /* left to the last one */
+	uint64_t *changed; /* since the log began */
 	uint8_t *sent;   /* type with which it was sent last, bits 28 to 31 */
 	struct batch *b;
 	uint64_t *copies; /* of page tables */
@@ -123,6 +124,7 @@ static bool read_log(struct sender *x, GError **error)
 			x->v.s.domid, "the log of changes of its memory cannot be read", error);
 	if (x->v.p2m.max_pfn % 64)
 		x->todo[x->words - 1] &= (1UL << x->v.p2m.max_pfn % 64) - 1;
+	merge(x, x->changed, x->todo);
 	return true;
 }
 
@@ -340,14 +342,6 @@ static bool send_running(struct sender *x, GError **error)
 
 /* ---- The last round ---- */
 
-/* Pages that have another frame, or none any more, since they were sent. */
-static void note_frames(struct sender *x, const struct stream_p2m *old)
-{
-	for (uint64_t pfn = 0; pfn < old->max_pfn; pfn++)
-		if (old->mfn[pfn] != x->v.p2m.mfn[pfn])
-			add(x->todo, pfn);
-}
-
 /*
  * Whether the type of page @pfn is to be looked at again. Data that has become a table since it was
  * sent is in the log; a table that has become another one should be, too.
@@ -364,11 +358,16 @@ static bool note_types(struct sender *x, GError **error)
 	struct batch *b = x->b;
 
 	for (uint64_t pfn = 0; pfn < x->v.p2m.max_pfn;) {
-		for (b->nr = 0; b->nr < STREAM_BATCH && pfn < x->v.p2m.max_pfn; pfn++)
+		for (b->nr = 0; b->nr < STREAM_BATCH && pfn < x->v.p2m.max_pfn; pfn++) {
+			if (!(pfn % 8) && xg_all_data(x->sent + pfn)) {
+				pfn += 7;
+				continue;
+			}
 			if (is_doubtful(x, pfn)) {
 				b->pfn[b->nr] = pfn;
 				b->mfn[b->nr++] = x->v.p2m.mfn[pfn];
 			}
+		}
 		if (b->nr && !get_types(x, b->mfn, b->type, b->nr, error))
 			return false;
 		for (unsigned i = 0; i < b->nr; i++) {
@@ -381,33 +380,18 @@ static bool note_types(struct sender *x, GError **error)
 	return true;
 }
 
-static bool same_list(const struct stream_p2m *a, const struct stream_p2m *b)
-{
-	return a->nr_frames == b->nr_frames &&
-	       !memcmp(a->frames, b->frames, a->nr_frames * sizeof(*a->frames));
-}
-
-/* The list of frames as it is now, and what that changes. */
+/* The list of frames as it is now: pages that have another frame, or none any more, since they were
+ * sent; and the pages that it is in itself. */
 static bool look_again(struct sender *x, GError **error)
 {
-	struct stream_p2m old = x->v.p2m;
-	bool ok;
+	struct stream_p2m *p2m = &x->v.p2m;
+	size_t size = p2m->nr_frames * sizeof(*p2m->frames);
+	g_autofree uint64_t *old = g_memdup2(p2m->frames, size);
 
-	x->v.p2m = (struct stream_p2m){ 0 };
 	g_clear_pointer(&x->v.shared, g_free);
-	ok = xg_saver_read_shared(&x->v, error);
-	if (ok && x->v.p2m.max_pfn != old.max_pfn) {
-		g_set_error(error, XG_ERROR, XG_ERROR_FEATURE,
-			"domain %u: its list of frames has another length than before",
-			x->v.s.domid);
-		ok = false;
-	}
-	if (ok && !same_list(&old, &x->v.p2m))
-		ok = xg_saver_put_p2m(&x->v, error);
-	if (ok)
-		note_frames(x, &old);
-	xg_p2m_free(&old);
-	return ok;
+	return xg_saver_read_shared(&x->v, error) &&
+	       xg_p2m_update(p2m, x->v.xc, x->v.s.domid, x->v.shared, x->changed, x->todo, error) &&
+	       (!memcmp(old, p2m->frames, size) || xg_saver_put_p2m(&x->v, error));
 }
 
 static bool send_rest(struct sender *x, GError **error)
@@ -433,11 +417,12 @@ static bool allocate(struct sender *x, GError **error)
 	x->words = (x->v.p2m.max_pfn + 63) / 64;
 	x->todo = g_try_new0(uint64_t, x->words);
 	x->later = g_try_new0(uint64_t, x->words);
-	x->sent = g_try_malloc(x->v.p2m.max_pfn);
+	x->changed = g_try_new0(uint64_t, x->words);
+	x->sent = g_try_malloc(TYPES_SIZE(x->v.p2m.max_pfn));
 	errno = ENOMEM;
-	if (!x->todo || !x->later || !x->sent)
+	if (!x->todo || !x->later || !x->changed || !x->sent)
 		return xg_stream_refused(x->v.s.domid, "no memory to send it", error);
-	memset(x->sent, NEVER, x->v.p2m.max_pfn);
+	memset(x->sent, NEVER, TYPES_SIZE(x->v.p2m.max_pfn));
 	return true;
 }
 
@@ -448,14 +433,14 @@ static bool read_list(struct sender *x, GError **error)
 
 	for (unsigned i = 0; x->send->live && i < MAX_READS; i++) {
 		g_clear_error(&cause);
-		if (xg_saver_read_shared(&x->v, &cause))
+		if (xg_saver_read_list(&x->v, &cause))
 			return true;
 		xg_p2m_free(&x->v.p2m);
 		x->v.p2m = (struct stream_p2m){ 0 };
 		g_clear_pointer(&x->v.shared, g_free);
 		g_usleep(20000);
 	}
-	return xg_saver_read_shared(&x->v, error);
+	return xg_saver_read_list(&x->v, error);
 }
 
 static bool begin(struct sender *x, GError **error)
@@ -486,6 +471,7 @@ bool xg_send_pv(xc_interface *xc, int fd, const struct xg_save_config *config,
 	xg_saver_end(&x.v);
 	g_free(x.todo);
 	g_free(x.later);
+	g_free(x.changed);
 	g_free(x.sent);
 	g_free(x.copies);
 	g_free(x.b);

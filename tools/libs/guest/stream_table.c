@@ -61,6 +61,15 @@ bool xg_table_canonical(const struct stream_p2m *p2m, unsigned level, uint64_t p
 	return true;
 }
 
+bool xg_table_is_whole(const struct stream_p2m *p2m, unsigned level, const uint64_t *table)
+{
+	for (unsigned i = 0; i < 512; i++)
+		if ((table[i] & ENTRY_PRESENT) && !is_hypervisors(level, i) &&
+			!xg_p2m_mfn(p2m, (table[i] & ENTRY_FRAME) >> XC_PAGE_SHIFT))
+			return false;
+	return true;
+}
+
 bool xg_table_local(
 	const struct stream_p2m *p2m, unsigned level, uint64_t pfn, uint64_t *table, GError **error)
 {

@@ -26,14 +26,15 @@ static always_inline bool get_owned_page(struct page_info *pg, u32 owner)
 	return false;
 }
 
-/* get_page_type(pg, PGT_writable) for a frame that is of this type already. */
+/* get_page_type(pg, PGT_writable) for a frame that is of this type already, or was of none yet. */
 static always_inline bool get_writable(struct page_info *pg)
 {
 	u64 x = READ_ONCE(pg->type_info);
 
-	return likely((x & PGT_type_mask) == PGT_writable && (u32)x < 0x7fffffff) &&
-		likely(__atomic_compare_exchange_n(&pg->type_info, &x, (x + 1) | PGT_validated, false,
-			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	if (unlikely((x & PGT_type_mask) != PGT_writable || (u32)x >= 0x7fffffff) && x)
+		return false;
+	return likely(__atomic_compare_exchange_n(&pg->type_info, &x,
+		(x + 1) | PGT_writable | PGT_validated, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 }
 
 static always_inline int get_l1_ref(pte_t e, struct domain *owner)
