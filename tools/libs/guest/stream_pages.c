@@ -145,10 +145,11 @@ static bool load(struct restorer *r, struct page_batch *b, GError **error)
 	uint8_t *pages = NULL;
 	bool ok;
 
-	/* The types say what is to be done in the end: that of the last time counts. */
+	/* The types of tables say what is to be done in the end: that of the last time counts. */
 	for (unsigned i = 0; i < b->nr; i++)
 		if (b->type[i] != XEN_DOMCTL_PFINFO_XTAB)
-			r->type[b->entry[i] & STREAM_PFN_MASK] = b->type[i] >> 28;
+			r->type[b->entry[i] & STREAM_PFN_MASK] =
+				xg_table_level(b->type[i]) ? b->type[i] >> 28 : 0;
 	xg_stream_find_holes(&r->s, b->hole, b->nr_data);
 	nr = choose(b, chosen);
 	for (unsigned i = 0; i < nr; i++)
@@ -322,6 +323,10 @@ bool xg_pages_pin(struct restorer *r, GError **error)
 	for (uint64_t pfn = 0; pfn < r->p2m.max_pfn; pfn++) {
 		uint32_t type = (uint32_t)r->type[pfn] << 28;
 
+		if (!(pfn % 8) && xg_all_data(r->type + pfn)) {
+			pfn += 7;
+			continue;
+		}
 		if (!r->p2m.mfn[pfn] || !(type & XEN_DOMCTL_PFINFO_LPINTAB) ||
 			!xg_table_level(type))
 			continue;

@@ -28,7 +28,7 @@ struct restorer {
 
 	uint64_t max_pages, nr_pages;
 	struct stream_p2m p2m;
-	uint8_t *type; /* by pfn, bits 31:28 of XEN_DOMCTL_PFINFO_*; and PAGE_LOCAL */
+	uint8_t *type; /* by pfn, bits 31:28 of XEN_DOMCTL_PFINFO_* of tables, and PAGE_LOCAL; else 0 */
 	uint64_t last_pfn; /* of the batch before */
 	unsigned rounds;
 	struct page_batch *batch;
