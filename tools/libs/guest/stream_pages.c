@@ -171,7 +171,7 @@ static bool localise_early(struct restorer *r, GError **error);
 /* Each round goes through the pages from the first to the last. */
 static bool look_for_round(struct restorer *r, const struct page_batch *b, GError **error)
 {
-	bool begins = (b->entry[0] & STREAM_PFN_MASK) <= r->last_pfn;
+	bool begins = r->nr_pages && (b->entry[0] & STREAM_PFN_MASK) <= r->last_pfn;
 
 	r->last_pfn = b->entry[b->nr - 1] & STREAM_PFN_MASK;
 	return !begins || r->rounds++ >= MAX_EARLY || localise_early(r, error);
