@@ -5,7 +5,7 @@ import re
 import select
 
 import pytest
-from host import HostError, is_ours
+from host import HostError, SWITCH_INPUT, is_ours
 
 quick = pytest.mark.quick
 pytestmark = [quick, pytest.mark.timeout(240)]
@@ -14,7 +14,6 @@ SHARED = {"cpus": 2, "mem": 1024, "limit": 600, "kernel": "quiet"}
 
 TO_XEN = r"\*\*\* Serial input (->|to) Xen [^\n]*three times[^\n]*\n"
 TO_DOM0 = r"\*\*\* Serial input (->|to) DOM0[^\n]*\n"
-SWITCH = "\x01\x01\x01"
 
 # Keys that end or change the machine, wait for a debugger, or need a second kernel: not pressed here.
 NOT_PRESSED = "RC%DnNOS*"
@@ -36,13 +35,13 @@ def press(host, key, quiet=1.0, limit=60):
 
 def to_hypervisor(host):
     """Switches the input to the hypervisor."""
-    host.type(SWITCH)
+    host.type(SWITCH_INPUT)
     host.expect(TO_XEN, 20)
 
 
 def to_dom0(host):
     """Switches the input back; dom0's shell shows that it is there."""
-    host.type(SWITCH)
+    host.type(SWITCH_INPUT)
     host.expect(TO_DOM0, 20)
     host.type("\r")
     host.expect("dom0# ", 20)

@@ -126,7 +126,6 @@ START_TEST(prints_pretty)
 }
 END_TEST
 
-/* Whatever is thrown at the reader, it returns; what it accepts survives printing. */
 /* GLib's are counted here. */
 static unsigned int syncs;
 int fsync(int fd)
@@ -181,6 +180,7 @@ START_TEST(files)
 }
 END_TEST
 
+/* Whatever is thrown at the reader, it returns; what it accepts survives printing. */
 START_TEST(survives_noise)
 {
 	static const char alphabet[] = "(()) '\"\\ab1#\n\t\xc3\xa4";

@@ -489,7 +489,7 @@ def sizes_of(host):
 def test_silence_garbage_and_crowds(pair):
     source, target = pair
     uuid = run(source)
-    sizes, hello = sizes_of(target), b"XENDMOVE" + frame_of("(hello (oldest 1) (newest 1))")
+    sizes, hello = sizes_of(target), frame("(hello (oldest 1) (newest 1))")
     silent = [socket.create_connection(("localhost", target.port)) for _ in range(60)]
     bad = [b"GET / HTTP/1.0\r\n\r\n", b"XENDMOVE", b"XENDMOVE\xff\xff\xff\xff", b"XENDMOVE\0\0\0\4abcd", bytes(5000),
            b"XENDMOVE\0\0\0\2()", frame("(hello (oldest 1) (newest 1))", "(ask (id ../../etc/passwd))"),

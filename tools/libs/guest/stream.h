@@ -215,13 +215,28 @@ unsigned xg_table_level(uint32_t type);
 /* Bytes of a list of types, so that it can be read in eights. */
 #define TYPES_SIZE(max_pfn) (((max_pfn) + 7) & ~7UL)
 
-/** Whether eight pages, of which @types has a byte each, are all of type 0: data. */
-static inline bool xg_all_data(const uint8_t *types)
+/** The first page from @pfn on whose byte in @types, TYPES_SIZE() of them, is not 0; or @max_pfn. */
+static inline uint64_t xg_next_type(const uint8_t *types, uint64_t pfn, uint64_t max_pfn)
 {
-	uint64_t all;
+	while (pfn < max_pfn && !types[pfn]) {
+		uint64_t eight = 1;
 
-	memcpy(&all, types, sizeof(all));
-	return !all;
+		if (!(pfn % 8))
+			memcpy(&eight, types + pfn, sizeof(eight));
+		pfn += eight ? 1 : 8;
+	}
+	return MIN(pfn, max_pfn);
+}
+
+/** Bitmaps with a bit for each page. */
+static inline bool xg_has_page(const uint64_t *map, uint64_t pfn)
+{
+	return map[pfn / 64] >> pfn % 64 & 1;
+}
+
+static inline void xg_add_page(uint64_t *map, uint64_t pfn)
+{
+	map[pfn / 64] |= 1UL << pfn % 64;
 }
 
 /** Whether pages of @type, XEN_DOMCTL_PFINFO_*, have contents in a stream. */

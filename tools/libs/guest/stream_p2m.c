@@ -198,16 +198,11 @@ bool xg_p2m_read(struct stream_p2m *p2m, xc_interface *xc, uint32_t domid,
 
 struct update {
 	struct reader *r;
-	uint64_t *pages; /* the list's, by their place in it, that are to be read again */
-	xen_pfn_t *mfns; /* where they are */
+	const xen_pfn_t *mfns; /* the list's pages */
+	uint64_t *pages;       /* those that are to be read again, by their place in it */
 	uint64_t nr;
 	uint64_t *todo;
 };
-
-static bool has(const uint64_t *map, uint64_t pfn)
-{
-	return map[pfn / 64] >> pfn % 64 & 1;
-}
 
 /* An entry has changed: what it was before is forgotten. */
 static bool forget(struct update *u, uint64_t pfn, uint64_t mfn, GError **error)
@@ -220,7 +215,7 @@ static bool forget(struct update *u, uint64_t pfn, uint64_t mfn, GError **error)
 	if (old)
 		p2m->m2p[old] = 0;
 	p2m->mfn[pfn] = 0;
-	u->todo[pfn / 64] |= 1UL << pfn % 64;
+	xg_add_page(u->todo, pfn);
 	return true;
 }
 
@@ -237,7 +232,7 @@ static bool visit_entries(struct update *u,
 	bool ok = true;
 
 	for (uint64_t i = 0; i < u->nr && ok; i++) {
-		const uint64_t *list = map(u->r, &u->mfns[i], 1, error);
+		const uint64_t *list = map(u->r, &u->mfns[u->pages[i]], 1, error);
 		uint64_t first = u->pages[i] * P2M_PER_PAGE;
 
 		if (!list)
@@ -260,14 +255,12 @@ static bool update(struct reader *r, const shared_info_t *shared, const uint64_t
 	for (uint64_t i = 0; i < p2m->nr_frames; i++) {
 		uint64_t pfn = p2m->frames[i];
 
-		if (p2m->mfn[pfn] == mfns[i] && !has(changed, pfn))
-			continue;
-		pages[u.nr] = i;
-		u.mfns[u.nr++] = mfns[i];
+		if (p2m->mfn[pfn] != mfns[i] || xg_has_page(changed, pfn))
+			pages[u.nr++] = i;
 	}
 	/* A frame may have gone from one page to another: each is given up before any is taken. */
 	return visit_entries(&u, forget, error) && visit_entries(&u, enter_new, error) &&
-	       find_pages(r, &shared->arch, mfns, error) && name_pages(r, mfns, error);
+	       name_pages(r, mfns, error);
 }
 
 bool xg_p2m_update(struct stream_p2m *p2m, xc_interface *xc, uint32_t domid,

@@ -261,21 +261,20 @@ static bool visit_tables(struct restorer *r,
 	bool (*visit)(struct restorer *r, uint64_t i, uint64_t pfn, uint64_t *page, GError **error),
 	GError **error)
 {
-	uint64_t pfns[STREAM_BATCH], pfn = 0;
-	unsigned nr;
+	uint64_t pfns[STREAM_BATCH], max_pfn = r->p2m.max_pfn;
+	uint64_t pfn = xg_next_type(r->type, 0, max_pfn);
 
-	do {
-		for (nr = 0; nr < STREAM_BATCH && pfn < r->p2m.max_pfn; pfn++) {
-			if (!(pfn % 8) && xg_all_data(r->type + pfn))
-				pfn += 7;
-			else if (is_to_do(r, pfn))
+	while (pfn < max_pfn) {
+		unsigned nr = 0;
+
+		for (; nr < STREAM_BATCH && pfn < max_pfn;
+			pfn = xg_next_type(r->type, pfn + 1, max_pfn))
+			if (is_to_do(r, pfn))
 				pfns[nr++] = pfn;
-		}
-		if (!xg_stream_go_on(&r->s, "restoring page tables", MIN(pfn, r->p2m.max_pfn),
-			    r->p2m.max_pfn, error) ||
+		if (!xg_stream_go_on(&r->s, "restoring page tables", pfn, max_pfn, error) ||
 			!visit_pages(r, pfns, nr, visit, error))
 			return false;
-	} while (pfn < r->p2m.max_pfn);
+	}
 	return true;
 }
 
@@ -320,13 +319,12 @@ bool xg_pages_fill_p2m(struct restorer *r, GError **error)
 
 bool xg_pages_pin(struct restorer *r, GError **error)
 {
-	for (uint64_t pfn = 0; pfn < r->p2m.max_pfn; pfn++) {
+	uint64_t max_pfn = r->p2m.max_pfn;
+
+	for (uint64_t pfn = xg_next_type(r->type, 0, max_pfn); pfn < max_pfn;
+		pfn = xg_next_type(r->type, pfn + 1, max_pfn)) {
 		uint32_t type = (uint32_t)r->type[pfn] << 28;
 
-		if (!(pfn % 8) && xg_all_data(r->type + pfn)) {
-			pfn += 7;
-			continue;
-		}
 		if (!r->p2m.mfn[pfn] || !(type & XEN_DOMCTL_PFINFO_LPINTAB) ||
 			!xg_table_level(type))
 			continue;

@@ -60,16 +60,6 @@ struct sender {
 
 /* ---- Bitmaps ---- */
 
-static bool has(const uint64_t *map, uint64_t pfn)
-{
-	return map[pfn / 64] >> pfn % 64 & 1;
-}
-
-static void add(uint64_t *map, uint64_t pfn)
-{
-	map[pfn / 64] |= 1UL << pfn % 64;
-}
-
 static uint64_t count(const struct sender *x, const uint64_t *map)
 {
 	uint64_t n = 0;
@@ -142,7 +132,7 @@ static void collect(struct sender *x, uint64_t *pfn)
 			continue;
 		}
 		/* In the last round a page that was sent, and is no longer there, is told of. */
-		if (!has(x->todo, *pfn) ||
+		if (!xg_has_page(x->todo, *pfn) ||
 			(!x->v.p2m.mfn[*pfn] && (!x->stats.last || x->sent[*pfn] == NEVER)))
 			continue;
 		b->pfn[b->nr] = *pfn;
@@ -189,7 +179,7 @@ static bool put_page(struct sender *x, unsigned i, void *page, GError **error)
 
 		if (!xg_table_canonical(&x->v.p2m, level, b->pfn[i], page, copy,
 			    x->stats.last ? error : NULL)) {
-			add(x->later, b->pfn[i]);
+			xg_add_page(x->later, b->pfn[i]);
 			if (x->stats.last)
 				g_prefix_error(error, "domain %u: ", x->v.s.domid);
 			return !x->stats.last;
@@ -220,7 +210,7 @@ static bool put_pages(struct sender *x, uint8_t *pages, GError **error)
 		}
 		d++;
 		if (b->refused[slot])
-			add(x->later, b->pfn[i]);
+			xg_add_page(x->later, b->pfn[i]);
 		else if (!put_page(x, i, pages + slot * XC_PAGE_SIZE, error))
 			return false;
 	}
@@ -348,33 +338,30 @@ static bool send_running(struct sender *x, GError **error)
  */
 static bool is_doubtful(const struct sender *x, uint64_t pfn)
 {
-	return x->v.p2m.mfn[pfn] && !has(x->todo, pfn) &&
+	return x->v.p2m.mfn[pfn] && !xg_has_page(x->todo, pfn) &&
 	       (x->sent[pfn] == NEVER || xg_table_level((uint32_t)x->sent[pfn] << 28));
 }
 
 /* Pages that were never sent, or as tables that they are not any more. */
 static bool note_types(struct sender *x, GError **error)
 {
+	uint64_t max_pfn = x->v.p2m.max_pfn;
 	struct batch *b = x->b;
 
-	for (uint64_t pfn = 0; pfn < x->v.p2m.max_pfn;) {
-		for (b->nr = 0; b->nr < STREAM_BATCH && pfn < x->v.p2m.max_pfn; pfn++) {
-			if (!(pfn % 8) && xg_all_data(x->sent + pfn)) {
-				pfn += 7;
-				continue;
-			}
+	for (uint64_t pfn = xg_next_type(x->sent, 0, max_pfn); pfn < max_pfn;) {
+		for (b->nr = 0; b->nr < STREAM_BATCH && pfn < max_pfn;
+			pfn = xg_next_type(x->sent, pfn + 1, max_pfn))
 			if (is_doubtful(x, pfn)) {
 				b->pfn[b->nr] = pfn;
 				b->mfn[b->nr++] = x->v.p2m.mfn[pfn];
 			}
-		}
 		if (b->nr && !get_types(x, b->mfn, b->type, b->nr, error))
 			return false;
 		for (unsigned i = 0; i < b->nr; i++) {
 			uint8_t type = type_of(b, i) >> 28, sent = x->sent[b->pfn[i]];
 
 			if (type != sent && !(type == XEN_DOMCTL_PFINFO_XTAB >> 28 && sent == NEVER))
-				add(x->todo, b->pfn[i]);
+				xg_add_page(x->todo, b->pfn[i]);
 		}
 	}
 	return true;
@@ -454,7 +441,7 @@ static bool begin(struct sender *x, GError **error)
 	/* The first time, everything that there is. */
 	for (uint64_t pfn = 0; pfn < x->v.p2m.max_pfn; pfn++)
 		if (x->v.p2m.mfn[pfn])
-			add(x->todo, pfn);
+			xg_add_page(x->todo, pfn);
 	return true;
 }
 
